@@ -1,0 +1,1 @@
+"""The core: every decision of vigie, as a pure function of a partition's log."""

@@ -1,0 +1,1 @@
+"""Learns from judged alerts: features, training, scoring."""

@@ -1,0 +1,1 @@
+"""Speaks the dialects of telephone systems, one file per PBX."""

@@ -1,0 +1,1 @@
+"""Moves bytes: contracts, ingest, frames and the hosts that feed the core."""
