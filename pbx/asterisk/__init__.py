@@ -1,0 +1,1 @@
+"""Asterisk: call detail records in."""

@@ -1,0 +1,1 @@
+"""Kamailio: event lines in, and the configuration that makes a Kamailio write them."""
