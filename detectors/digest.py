@@ -23,7 +23,7 @@ def identifier(prefix: str, *parts: object) -> str:
     """Deterministic identifier of a fact: ``prefix-`` and 20 hex digits of a digest over ``parts``.
 
     >>> identifier("al", "autodial", "acme/101", 1764000000000)
-    'al-ab8c5c98094aa48e7661'
+    'al-6641d5e05cbc776c1ba3'
     """
     return f"{prefix}-{blake2b(chr(0).join(map(str, parts)).encode(), digest_size=10).hexdigest()}"
 

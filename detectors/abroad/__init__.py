@@ -1,0 +1,1 @@
+"""What the two abroad rules share: stays, calendars, facts."""

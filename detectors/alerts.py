@@ -1,0 +1,193 @@
+"""From findings to alerts: one open alert per rule and scope, restated only when there is something new to say.
+
+An alert is never restated more than once per step of evidence: a higher level, a higher mode, a doubled measure, or growth on
+a later day. Its id is the digest of rule, scope and first crossing, so a replay gives the same one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from detectors import decisions, money
+from detectors.alert_state import OpenAlert
+from detectors.context import LEVELS, Context
+from detectors.coverage import coverage_of
+from detectors.days import DAY, MINUTE
+from detectors.digest import identifier
+from detectors.outputs import Alert, Mode
+from detectors.rule import Finding, Params
+
+if TYPE_CHECKING:
+    from detectors.step import Partition
+
+MODES = {"shadow": 0, "review": 1, "auto": 2}
+PROPOSED = "lift proposed"
+
+
+def settle(core: Partition, ctx: Context) -> None:
+    """Turn what the rules said of one event into statements and decisions."""
+    if ctx.withdrawals:
+        said, ctx.withdrawals = ctx.withdrawals, []
+        for rule, state, why, tenant_wide in said:
+            alert = (ctx.tenant.alerts if tenant_wide else ctx.licence.alerts).get(rule)
+            if alert is not None:
+                end(core, ctx, alert, state, why)
+    if ctx.findings:
+        found, ctx.findings = ctx.findings, []
+        for finding in found:
+            _raise(core, ctx, finding)
+
+
+def end(core: Partition, ctx: Context, alert: OpenAlert, state: str, why: str) -> None:
+    """Withdraw or close an alert, or propose the lift of its restriction, and lift what may be lifted without a person."""
+    said = alert.statement
+    lifts = state == "withdrawn" or core.params(ctx, said.rule).lift == "auto"
+    if state != "lift":
+        scope = ctx.tenant.alerts if said.licence is None else ctx.licence.alerts
+        scope.pop(said.rule, None)
+        restate(core, ctx, alert, state=state, against=(*said.against, why))
+    elif not lifts and alert.applied and PROPOSED not in " ".join(said.against):
+        restate(core, ctx, alert, against=(*said.against, f"{PROPOSED}: {why}"))
+    if lifts:
+        decisions.lift_automatic(core, ctx, said.alert_id)
+
+
+def restate(core: Partition, ctx: Context, alert: OpenAlert, **changes: Any) -> None:
+    """Say an alert again with something changed; its ``update`` grows by one."""
+    alert.statement = msgspec.structs.replace(alert.statement, update=alert.statement.update + 1, issued_at=ctx.now, **changes)
+    alert.said_day = ctx.clock.day_of(ctx.now)
+    core.say(alert.statement)
+
+
+def _raise(core: Partition, ctx: Context, finding: Finding) -> None:
+    scope = ctx.tenant.alerts if finding.tenant_wide else ctx.licence.alerts
+    alert = scope.get(finding.rule)
+    params = core.params(ctx, finding.rule)
+    if decisions.exempt(ctx, finding.rule, finding.tenant_wide):
+        hidden = ctx.tenant.hidden if finding.tenant_wide else ctx.licence.hidden
+        hidden[finding.rule] = hidden.get(finding.rule, 0) + 1
+        core.count("exempted")
+        return
+    mode, reasons = _mode(core, ctx, finding, params, alert)
+    if alert is not None and not _news(ctx, alert, finding, mode):
+        return
+    acts = mode == "auto" and finding.level == "breach" and not (alert is not None and alert.applied)
+    if acts and not decisions.breaker_allows(core, ctx):
+        acts, mode, reasons = False, "review", (*reasons, "this customer's circuit breaker is open until an operator has looked")
+        if alert is not None and not _news(ctx, alert, finding, mode):
+            return
+    statement = _statement(core, ctx, finding, params, mode, reasons, alert)
+    if alert is None:
+        alert = scope[finding.rule] = OpenAlert(statement)
+    else:
+        alert.statement = statement
+    alert.said_day = ctx.clock.day_of(ctx.now)
+    if finding.replaces:
+        _supersede(core, ctx, finding, alert)
+    core.say(alert.statement)
+    if alert.doubling and finding.measured >= alert.doubling:
+        # Twice what the person judged is something new to judge (decisions: growth).
+        alert.verdict, alert.doubling = "", 0
+    if acts:
+        alert.applied = True
+        decisions.apply_automatic(core, ctx, alert, params)
+
+
+def _news(ctx: Context, alert: OpenAlert, finding: Finding, mode: Mode) -> bool:
+    said = alert.statement
+    if LEVELS[finding.level] != LEVELS[said.level]:
+        return LEVELS[finding.level] > LEVELS[said.level]
+    if MODES[mode] > MODES[said.mode]:
+        return True
+    if finding.measured <= said.measured:
+        return False
+    return finding.measured >= 2 * said.measured or ctx.clock.day_of(ctx.now) > alert.said_day
+
+
+def _mode(core: Partition, ctx: Context, finding: Finding, params: Params, alert: OpenAlert | None) -> tuple[Mode, tuple[str, ...]]:
+    """The mode in force for a finding, and why it is not automatic when the policy would have it so."""
+    if params.mode != "auto":
+        return params.mode, ()
+    reasons: list[str] = []
+    kind = core.licence_type(ctx.licence)
+    if finding.tenant_wide:
+        reasons.append("an alert of a whole customer never suspends by itself")
+    elif core.detectors[finding.rule].applies.get(kind) != "auto":
+        reasons.append(f"this rule is always reviewed for a {kind.replace('_', ' ')}")
+    if finding.level == "breach":
+        reasons.extend(finding.not_automatic if not finding.automatic else ())
+        if core.origin == "bootstrap":
+            reasons.append("found in history: automatic needs a crossing after go-live")
+        if ctx.licence.fact is None:
+            reasons.append("no account fact is known for this licence")
+        if ctx.event is not None and ctx.event.late_ms > ctx.general.late_minutes * MINUTE:
+            reasons.append(f"completed by an event that came {ctx.event.late_ms // MINUTE} minutes late")
+        if alert is not None and alert.bound:
+            reasons.append("a person has judged this episode")
+        if "outgoing" in params.restrictions and _desk_phone(ctx):
+            reasons.append("a desk phone was registered on this licence in the last 30 days: the app alone cannot be stopped")
+    return ("review", tuple(reasons)) if reasons else ("auto", ())
+
+
+def _desk_phone(ctx: Context) -> bool:
+    licence = ctx.licence
+    # A terminal first seen within a day of the finding never disables it: an abuser could register one on purpose.
+    return licence.desk_first > 0 and licence.desk_first < ctx.now - DAY and licence.desk_last > ctx.now - ctx.general.desk_phone_days * DAY
+
+
+def _statement(
+    core: Partition, ctx: Context, finding: Finding, params: Params, mode: Mode, reasons: tuple[str, ...], alert: OpenAlert | None
+) -> Alert:
+    detector = core.detectors[finding.rule]
+    scope = ctx.tenant.tenant if finding.tenant_wide else ctx.scope
+    covered = coverage_of(ctx.licence, detector.needs, finding.coverage_notes)
+    stopped = 1 if "outgoing" in params.restrictions and not finding.tenant_wide else 0
+    return Alert(
+        alert_id=alert.statement.alert_id if alert is not None else identifier("al", finding.rule, scope, finding.crossed_at),
+        state="open",
+        update=alert.statement.update + 1 if alert is not None else 1,
+        rule=finding.rule,
+        clause=detector.clause,
+        level=finding.level,
+        tenant=ctx.tenant.tenant,
+        licence=None if finding.tenant_wide else ctx.licence.licence,
+        mode=mode,
+        origin=core.origin,
+        measured=finding.measured,
+        limit=finding.limit,
+        unit=finding.unit,
+        window=finding.window,
+        crossed_at=finding.crossed_at,
+        issued_at=finding.issued_at,
+        summary=finding.summary,
+        # Through JSON, so that a statement read back from state is equal to the one that was said (lists, not tuples).
+        facts=msgspec.json.decode(msgspec.json.encode(finding.facts)),
+        evidence=finding.evidence,
+        evidence_more=finding.evidence_more,
+        against=(*finding.against, *(f"not automatic: {reason}" for reason in reasons)),
+        coverage=covered,
+        supersedes=alert.statement.supersedes if alert is not None else (),
+        money_at_risk_cents=money.at_risk(finding, ctx.tenant.fact, decisions.month_left(ctx)),
+        money_if_wrong_cents=money.if_wrong(ctx.tenant.fact, stopped),
+        score=ctx.licence.score,
+        policy_version=ctx.merged.version,
+        model_version=core.state.models.get("champion"),
+    )
+
+
+def _supersede(core: Partition, ctx: Context, finding: Finding, alert: OpenAlert) -> None:
+    """The alert of the tenant takes the place of those of its licences, which become its evidence."""
+    taken: list[str] = list(alert.statement.supersedes)
+    here = ctx.licence
+    for name in finding.involved:
+        licence = core.licences.get((ctx.tenant.tenant, name))
+        old = licence.alerts.get(finding.rule) if licence is not None else None
+        if licence is None or old is None:
+            continue
+        core.turn(ctx, licence)
+        taken.append(old.statement.alert_id)
+        end(core, ctx, old, "closed", f"now part of the customer's alert {alert.statement.alert_id}")
+    core.turn(ctx, here)
+    alert.statement = msgspec.structs.replace(alert.statement, supersedes=tuple(sorted(set(taken))))

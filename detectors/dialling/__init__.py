@@ -1,0 +1,1 @@
+"""The measures of a dialling machine: spans, signs, tallies."""

@@ -1,0 +1,1 @@
+"""Where a licence is, day by day: evidence, calendar, shared networks, distances."""

@@ -1,0 +1,390 @@
+"""The evaluator: ``step(partition, event) -> outputs``. Live, replay, backtest, shadow and "what if" are all this.
+
+What it returns is a function of the events given to the partition, in their order, and of nothing else. Timers that are due
+fire before the event, each at its exact deadline.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+from detectors import account, alerts, calls, control, decisions
+from detectors.calls import CallState, Hooks
+from detectors.context import Context
+from detectors.coverage import CDRS, DEVICES, PHASES, PLACES, REGISTRATIONS
+from detectors.days import DAY, HOUR, day_clock
+from detectors.events import (
+    EMERGENCY,
+    Call,
+    Erase,
+    Event,
+    Exemption,
+    Licence,
+    Message,
+    ModelEvent,
+    PolicyEvent,
+    Reference,
+    Registration,
+    Review,
+    Score,
+    Tenant,
+    Tick,
+)
+from detectors.location import evidence
+from detectors.outputs import Output
+from detectors.plan import Plan
+from detectors.policy import Merged, Policy
+from detectors.registry import Detectors, installed
+from detectors.repeats import fresh
+from detectors.rule import Params
+from detectors.state import DAY_TIMER, FACT_TIMER, REVIEW_TIMER, LicenceState, Mark, PartitionState, TenantState
+
+#: A day closes one hour after its end, 25 hours for sources that send only CDRs (detectors.md, location).
+CLOSE_AFTER, CLOSE_AFTER_CDRS = HOUR, 25 * HOUR
+#: Decisive calls remembered per licence for the evidence of an alert.
+MOST_MARKS = 50
+
+
+def step(partition: Partition, event: Event) -> list[Output]:
+    """Judge one event; returns what was said, in order.
+
+    >>> from detectors.events import Tick
+    >>> step(Partition(0), Tick(time=1764000000000))
+    []
+    """
+    return partition.step(event)
+
+
+class Partition:
+    """State of one partition of the log, and the rules that judge it.
+
+    Args:
+        number: which partition (0 counts the events that are broadcast to all).
+        detectors: rules by id; the installed ones by default.
+        origin: ``bootstrap`` caps every mode at ``review``: history cannot suspend anybody.
+    """
+
+    def __init__(self, number: int = 0, detectors: Detectors | None = None, origin: Literal["live", "bootstrap"] = "live") -> None:
+        self.detectors = installed() if detectors is None else detectors
+        self.origin: Literal["live", "bootstrap"] = origin
+        self.state = PartitionState(number)
+        self.tenants: dict[str, TenantState] = {}
+        self.licences: dict[tuple[str, str], LicenceState] = {}
+        self.policy = Policy({}, self.detectors)
+        self.heap: list[tuple[int, str, str, str]] = []
+        self._out: list[Output] = []
+        self.ctx = Context()
+        self.ctx.partition = self.state
+        self.ctx.emit = self.say
+        self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.event = [], [], [], None
+        self._hooks = Hooks(_started, _answered, _ended)
+        self._desk: dict[str, bool] = {}
+
+        def told(handler: Callable[[Partition, Any], None]) -> Callable[[Any], None]:
+            return lambda event: handler(self, event)
+
+        self._handlers: dict[type[Event], Callable[[Any], None]] = {
+            Registration: self._registration,
+            Call: self._call,
+            Message: self._message,
+            Tenant: told(account.on_tenant),
+            Licence: told(account.on_licence),
+            Exemption: told(account.on_exemption),
+            Review: told(control.on_review),
+            PolicyEvent: told(control.on_policy),
+            Reference: told(control.on_reference),
+            ModelEvent: told(control.on_model),
+            Score: told(control.on_score),
+            Erase: told(control.on_erase),
+        }
+
+    # -- the log ---------------------------------------------------------------------------------------------------
+
+    def step(self, event: Event) -> list[Output]:
+        """See ``step``."""
+        time = event.time
+        if self.heap and self.heap[0][0] <= time:
+            self._fire(time)
+        if time > self.state.now:
+            self.state.now = time
+        if type(event) is not Tick and (not event.key or fresh(self, event)):
+            if event.tenant or not self.state.number:
+                self.count("accepted")
+            self.ctx.now = time
+            self.ctx.event = event
+            self._handlers[type(event)](event)
+        if not self._out:
+            return []
+        out, self._out = self._out, []
+        return out
+
+    def finish(self, until: int) -> list[Output]:
+        """Fire every timer due at or before ``until`` (the end of the log, or the instant asked for)."""
+        self._fire(until)
+        out, self._out = self._out, []
+        return out
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was counted, by name: ``accepted duplicates conflicts refused_by emergency exempted`` and verdicts."""
+        return self.state.counts
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a count."""
+        self.state.counts[name] = self.state.counts.get(name, 0) + by
+
+    def say(self, output: Output) -> None:
+        """Add an output of the current event."""
+        self._out.append(output)
+
+    # -- timers ----------------------------------------------------------------------------------------------------
+
+    def wake(self, licence: LicenceState, name: str, at: int) -> None:
+        """Set the licence's timer ``name`` to the instant ``at``."""
+        if licence.timers.get(name) != at:
+            licence.timers[name] = at
+            heapq.heappush(self.heap, (at, licence.tenant, licence.licence, name))
+
+    def _fire(self, until: int) -> None:
+        heap = self.heap
+        while heap and heap[0][0] <= until:
+            at, tenant, name, timer = heapq.heappop(heap)
+            holder = self.licences.get((tenant, name)) if name else self.tenants.get(tenant)
+            if not tenant:
+                control.references_due(self, at)
+                continue
+            if holder is None or holder.timers.get(timer) != at:
+                continue
+            del holder.timers[timer]
+            self.state.now = max(self.state.now, at)
+            self.ctx.now, self.ctx.event = at, None
+            if isinstance(holder, TenantState):
+                account.tenant_facts_due(self, holder)
+                continue
+            plan = self.turn(self.ctx, holder)
+            if timer == DAY_TIMER:
+                self._close_day(holder, plan)
+            elif timer == REVIEW_TIMER:
+                decisions.overdue(self, self.ctx)
+            elif timer == FACT_TIMER:
+                account.licence_facts_due(self, holder)
+            elif timer in plan.timers:
+                rule, state, params = plan.timers[timer]
+                rule(self.ctx, state, params, at)
+            self.settle()
+
+    def settle(self) -> None:
+        """Turn what was reported so far into statements and decisions, and set the timers that were asked for."""
+        ctx = self.ctx
+        while ctx.findings or ctx.withdrawals:
+            alerts.settle(self, ctx)
+        if ctx.wakes:
+            for wake in ctx.wakes:
+                heapq.heappush(self.heap, wake)
+            ctx.wakes.clear()
+
+    # -- days ------------------------------------------------------------------------------------------------------
+
+    def _active(self, licence: LicenceState, day: int) -> None:
+        """Something happened on ``day``: see that it will be closed."""
+        if day > licence.last_day:
+            licence.last_day = day
+        if day > licence.closed and (licence.closing < 0 or day < licence.closing):
+            self._close_at(licence, day)
+
+    def _close_at(self, licence: LicenceState, day: int) -> None:
+        licence.closing = day
+        after = CLOSE_AFTER_CDRS if licence.seen & (CDRS | PHASES | REGISTRATIONS) == CDRS else CLOSE_AFTER
+        self.wake(licence, DAY_TIMER, self.ctx.clock.bounds(day)[1] + after)
+
+    def _close_day(self, licence: LicenceState, plan: Plan) -> None:
+        ctx, day = self.ctx, licence.closing
+        calls.forget(ctx, licence.calls, ctx.now, self._hooks)
+        if licence.marks and licence.marks[0].time <= ctx.now - DAY:
+            licence.marks = [mark for mark in licence.marks if mark.time > ctx.now - DAY]
+        evidence.close_day(ctx, day)
+        licence.closed = day
+        for hook, state, params in plan.closed:
+            hook(ctx, state, params, day)
+        self.settle()
+        for rule in list(licence.alerts):
+            holds = plan.holds.get(rule)
+            if holds is not None and rule in licence.alerts and not holds[0](ctx, holds[1], holds[2], day):
+                ctx.close(rule, "the measure is below the notice limit")
+        if licence.last_day > day or licence.alerts:
+            self._close_at(licence, day + 1)
+        else:
+            licence.closing = -1
+
+    # -- what happens ----------------------------------------------------------------------------------------------
+
+    def _registration(self, event: Registration) -> None:
+        if event.refused_by is not None:
+            self.count("refused_by")
+            return
+        licence = self.licences.get((event.tenant, event.licence)) or self.licence_state(event.tenant, event.licence)
+        ctx = self.ctx
+        plan = self.turn(ctx, licence)
+        seen = REGISTRATIONS
+        if event.device:
+            seen |= DEVICES
+        if event.loc is not None and event.loc.country:
+            seen |= PLACES
+        licence.seen |= seen
+        if licence.fact is None:
+            licence.aor = event.aor
+        day = ctx.clock.day_of(event.time)
+        if day != licence.last_day:
+            self._active(licence, day)
+        changed = evidence.observe_registration(ctx, event)
+        if event.late_ms <= HOUR:
+            if plan.desk_agents and event.user_agent and self._is_desk_phone(event.user_agent, plan.desk_agents):
+                licence.desk_first = licence.desk_first or event.time
+                licence.desk_last = event.time
+            if licence.calls.up and event.action in ("unregister", "expire"):
+                device = evidence.device_of(event.device, event.user_agent, event.contact)[0]
+                for call in licence.calls.up.values():
+                    if call.device == device:
+                        call.cut = event.time
+            for hook, state, params in plan.registration:
+                hook(ctx, state, params, event)
+        if changed is not None:
+            self._located(licence, plan, changed)
+        if ctx.findings or ctx.withdrawals or ctx.wakes:
+            self.settle()
+
+    def _located(self, licence: LicenceState, plan: Plan, day: int) -> None:
+        self._active(licence, day)
+        for hook, state, params in plan.located:
+            hook(self.ctx, state, params, day)
+
+    def _call(self, event: Call) -> None:
+        if event.emergency or (event.dest is not None and event.dest.cls == EMERGENCY):
+            self.count("emergency")
+            return
+        if event.refused_by is not None:
+            self.count("refused_by")
+            return
+        licence = self.licences.get((event.tenant, event.licence)) or self.licence_state(event.tenant, event.licence)
+        self._leg(licence, event, event.direction)
+        if event.direction == "internal" and event.callee_licence and event.callee_licence != event.licence:
+            key = (event.tenant, event.callee_licence)
+            callee = self.licences.get(key) or self.licence_state(*key)
+            self._leg(callee, event, "inbound")
+
+    def _leg(self, licence: LicenceState, event: Call, direction: str) -> None:
+        ctx = self.ctx
+        plan = self.turn(ctx, licence)
+        outgoing = direction != "inbound"
+        if outgoing:
+            device = evidence.device_of(event.device, event.user_agent, event.contact)
+            place = event.loc
+        else:
+            device = evidence.device_of(event.answered_device, event.answered_user_agent, event.answered_contact)
+            place = event.answered_loc
+        seen = CDRS if event.phase == "cdr" else PHASES
+        if place is not None and place.country:
+            seen |= PLACES
+        if device[0] and not device[1]:
+            seen |= DEVICES
+        licence.seen |= seen
+        if licence.fact is None and outgoing and event.aor:
+            licence.aor = event.aor
+        day = ctx.clock.day_of(event.time)
+        if day != licence.last_day:
+            self._active(licence, day)
+        changed = evidence.observe_call(ctx, event, device[0], device[1], outgoing)
+        if event.late_ms <= HOUR:
+            calls.track(ctx, licence.calls, event, direction, device, self._hooks)
+        if changed is not None:
+            self._located(licence, plan, changed)
+        if ctx.findings or ctx.withdrawals or ctx.wakes:
+            self.settle()
+
+    def _message(self, event: Message) -> None:
+        if event.refused_by is not None:
+            self.count("refused_by")
+            return
+        licence = self.licences.get((event.tenant, event.licence)) or self.licence_state(event.tenant, event.licence)
+        plan = self.turn(self.ctx, licence)
+        self._active(licence, self.ctx.clock.day_of(event.time))
+        for hook, state, params in plan.message:
+            hook(self.ctx, state, params, event)
+        self.settle()
+
+    # -- states ----------------------------------------------------------------------------------------------------
+
+    def turn(self, ctx: Context, licence: LicenceState) -> Plan:
+        """Make it the licence's turn: whatever is reported next is said of it."""
+        plan: Plan = licence.plan or self._plan(licence)
+        ctx.licence, ctx.tenant, ctx.merged, ctx.clock = licence, plan.tenant, plan.merged, plan.clock
+        return plan
+
+    def params(self, ctx: Context, rule: str) -> Params:
+        """Policy of a rule in force for the licence whose turn it is."""
+        return ctx.merged.rules[rule]
+
+    def licence_type(self, licence: LicenceState) -> str:
+        """A licence without a fact is judged as a softphone."""
+        return licence.fact.type if licence.fact is not None else "softphone"
+
+    def _plan(self, licence: LicenceState) -> Plan:
+        tenant = self.tenant_state(licence.tenant)
+        merged = self.merged(tenant, licence)
+        kind = self.licence_type(licence)
+        licence.plan = Plan(self.detectors, licence, tenant, merged, day_clock(merged.general.day_zone), kind)
+        return licence.plan  # type: ignore[no-any-return]
+
+    def merged(self, tenant: TenantState, licence: LicenceState | None) -> Merged:
+        """The policy in force for a tenant, with the offer of the licence when it has one of its own."""
+        fact = tenant.fact
+        offer = fact.offer if fact is not None else None
+        if licence is not None and licence.fact is not None and licence.fact.offer is not None:
+            offer = licence.fact.offer
+        return self.policy.merged(tenant.tenant, offer or "", fact.policy if fact is not None else None)
+
+    def tenant_state(self, name: str) -> TenantState:
+        """The state of a tenant, new when it is first heard of."""
+        tenant = self.tenants.get(name)
+        if tenant is None:
+            tenant = self.tenants[name] = TenantState(name)
+        return tenant
+
+    def licence_state(self, tenant: str, name: str) -> LicenceState:
+        """The state of a licence, new when it is first heard of."""
+        licence = self.licences.get((tenant, name))
+        if licence is None:
+            licence = self.licences[(tenant, name)] = LicenceState(tenant, name, first_seen=self.ctx.now)
+            self.tenant_state(tenant).licences.setdefault(name, "")
+        return licence
+
+    def _is_desk_phone(self, agent: str, globs: tuple[str, ...]) -> bool:
+        found = self._desk.get(agent)
+        if found is None:
+            if len(self._desk) > 10_000:
+                self._desk.clear()
+            found = self._desk[agent] = any(fnmatchcase(agent, glob) for glob in globs)
+        return found
+
+
+def _started(ctx: Context, call: CallState) -> None:
+    licence = ctx.licence
+    if call.direction != "inbound":
+        licence.marks.append(Mark(call.started, "call", call.dest.e164, call.country, call.network, call.src, call.line))
+        if len(licence.marks) > MOST_MARKS:
+            del licence.marks[0]
+    for hook, state, params in licence.plan.started:
+        hook(ctx, state, params, call)
+
+
+def _answered(ctx: Context, call: CallState) -> None:
+    for hook, state, params in ctx.licence.plan.answered:
+        hook(ctx, state, params, call)
+
+
+def _ended(ctx: Context, call: CallState, sign: int) -> None:
+    for hook, state, params in ctx.licence.plan.ended:
+        hook(ctx, state, params, call, sign)

@@ -1,0 +1,1 @@
+"""Policies that ship with vigie: ``default.toml`` and ``cautious.toml``."""
