@@ -98,11 +98,10 @@ class Hooks(msgspec.Struct):
     ended: Callable[[Context, CallState, int], None]
 
 
-def track(ctx: Context, calls: Calls, event: Call, direction: str, device: tuple[str, bool], hooks: Hooks) -> None:
+def track(ctx: Context, calls: Calls, event: Call, direction: str, hooks: Hooks) -> None:
     """Apply one call event of a licence and report what it started, answered or ended.
 
     ``direction`` is the call's direction seen from this licence (an internal call is inbound for its callee).
-    ``device`` is the licence's own phone in this event: its identity and whether that identity is weak.
     """
     key = f"{event.pbx}\0{event.linked_id or event.call_id}"
     phase = event.phase
@@ -127,14 +126,14 @@ def track(ctx: Context, calls: Calls, event: Call, direction: str, device: tuple
         close(ctx, calls, call, event.time, hooks)
         call = None
     if call is None:
-        call = _open(event, key, direction, device, number)
+        call = _open(ctx, event, key, direction, number)
         if phase != "cdr":
             calls.up[key] = call
         hooks.started(ctx, call)
         if phase == "attempt":
             return
     if phase == "answer" or event.answered_at is not None:
-        _answer(ctx, call, event, device, hooks)
+        _answer(ctx, call, event, hooks)
     if phase == "answer":
         return
     call.legs[event.leg_id] = (number, False)
@@ -155,7 +154,7 @@ def close(ctx: Context, calls: Calls, call: CallState, at: int, hooks: Hooks) ->
     hooks.ended(ctx, call, 1)
 
 
-def forget(ctx: Context, calls: Calls, now: int, hooks: Hooks) -> None:
+def forget(calls: Calls, now: int) -> None:
     """Drop ended calls older than an hour; close calls whose end never came as lost, without reporting talk."""
     for key in [k for k, c in calls.ended.items() if c.ended is not None and c.ended < now - KEEP_ENDED]:
         del calls.ended[key]
@@ -164,7 +163,7 @@ def forget(ctx: Context, calls: Calls, now: int, hooks: Hooks) -> None:
         calls.lost += 1
 
 
-def _open(event: Call, key: str, direction: str, device: tuple[str, bool], number: str) -> CallState:
+def _open(ctx: Context, event: Call, key: str, direction: str, number: str) -> CallState:
     loc = event.loc if direction != "inbound" else event.answered_loc
     return CallState(
         key=key,
@@ -174,8 +173,8 @@ def _open(event: Call, key: str, direction: str, device: tuple[str, bool], numbe
         started=event.started_at if event.started_at is not None else event.time,
         dest=event.dest or NOWHERE,
         presented=event.presented or "",
-        device=device[0],
-        weak=device[1],
+        device=ctx.device,
+        weak=ctx.weak,
         network=loc.network if loc is not None else "",
         country=loc.country if loc is not None else "",
         cls=loc.cls if loc is not None else "",
@@ -190,12 +189,12 @@ def _open(event: Call, key: str, direction: str, device: tuple[str, bool], numbe
     )
 
 
-def _answer(ctx: Context, call: CallState, event: Call, device: tuple[str, bool], hooks: Hooks) -> None:
+def _answer(ctx: Context, call: CallState, event: Call, hooks: Hooks) -> None:
     if call.answered is not None:
         return
     call.answered = event.answered_at if event.answered_at is not None else event.time
-    if call.direction == "inbound" and device[0]:
-        call.device, call.weak = device
+    if call.direction == "inbound" and ctx.device:
+        call.device, call.weak = ctx.device, ctx.weak
         if event.answered_loc is not None:
             call.network, call.country, call.cls = event.answered_loc.network, event.answered_loc.country, event.answered_loc.cls
     hooks.answered(ctx, call)

@@ -23,15 +23,24 @@ class Context:
     """One licence's turn.
 
     Attributes: ``now`` (event time or exact deadline, ms), ``event`` (None at timers), ``partition``, ``tenant``,
-    ``licence`` (states), ``merged`` (policy in force), ``clock`` (days of the policy's zone), ``findings`` (what was
-    reported, in order), ``emit`` (hands over an output that is no finding: it follows those already said).
+    ``licence`` (states), ``merged`` (policy in force), ``home_zone`` (home countries in force), ``clock`` (days of the
+    policy's zone), ``findings`` (what was reported, in order), ``emit`` (hands over an output that is no finding: it follows
+    those already said). While an event is judged also ``today`` (the day of its time) and ``device``, ``weak`` (the licence's
+    own phone in it, as ``location.evidence.device_of`` gives it).
     """
 
-    __slots__ = ("clock", "emit", "event", "findings", "licence", "merged", "now", "partition", "tenant", "wakes", "withdrawals")
+    __slots__ = (
+        "clock", "device", "emit", "event", "findings", "home_zone", "licence", "merged", "now", "partition", "tenant", "today", "wakes",
+        "weak", "withdrawals",
+    )  # fmt: skip
 
     now: int
     event: Event | None
     clock: DayClock
+    home_zone: tuple[str, ...]
+    today: int
+    device: str
+    weak: bool
     emit: Callable[[Output], None]
     partition: PartitionState
     tenant: TenantState
@@ -45,17 +54,6 @@ class Context:
     def general(self) -> General:
         """Policy keys that belong to no rule."""
         return self.merged.general
-
-    @property
-    def home_zone(self) -> tuple[str, ...]:
-        """Home countries in force: those of the licence, else of the tenant, else of the policy."""
-        fact = self.licence.fact
-        if fact is not None and fact.home_countries is not None:
-            return fact.home_countries
-        tenant = self.tenant.fact
-        if tenant is not None and tenant.home_countries is not None:
-            return tenant.home_countries
-        return self.merged.general.home_zone
 
     @property
     def scope(self) -> str:

@@ -19,35 +19,61 @@ if TYPE_CHECKING:
 
 Bound = tuple[Any, Any, Any]
 
+#: The lists of a plan and the hook of a detector that each holds.
+HOOKS = {
+    "registration": "registration", "started": "call_started", "answered": "call_answered", "ended": "call_ended",
+    "message": "message", "located": "location_changed", "closed": "day_closed", "facts": "facts_changed",
+}  # fmt: skip
+
+
+class Outline:
+    """Which rules judge a type of licence, and which of them listen to what: the same for all its licences."""
+
+    __slots__ = ("hooks", "rules", "timers")
+
+    def __init__(self, detectors: Detectors, kind: str) -> None:
+        self.rules = [(rule, detector) for rule, detector in detectors.items() if kind in detector.applies]
+        self.hooks = [
+            (into, [(i, getattr(d, hook)) for i, (_, d) in enumerate(self.rules) if _overrides(d, hook)]) for into, hook in HOOKS.items()
+        ]
+        self.timers = [i for i, (_, d) in enumerate(self.rules) if _overrides(d, "timer")]
+
 
 class Plan:
-    """Hooks by fact, as (method, state, parameters); ``timers`` and ``holds`` by rule."""
+    """Hooks by fact, as (method, state, parameters); ``timers`` and ``holds`` by rule; what else is fixed until facts change."""
 
     __slots__ = (
-        "answered", "clock", "closed", "desk_agents", "ended", "facts", "holds", "located", "merged", "message", "registration",
-        "started", "tenant", "timers",
+        "answered", "clock", "closed", "desk_agents", "ended", "facts", "holds", "home_zone", "located", "merged", "message",
+        "registration", "started", "tenant", "timers",
     )  # fmt: skip
 
-    def __init__(
-        self, detectors: Detectors, licence: LicenceState, tenant: TenantState, merged: Merged, clock: DayClock, kind: str
-    ) -> None:
+    registration: list[Bound]
+    started: list[Bound]
+    answered: list[Bound]
+    ended: list[Bound]
+    message: list[Bound]
+    located: list[Bound]
+    closed: list[Bound]
+    facts: list[Bound]
+
+    def __init__(self, outline: Outline, licence: LicenceState, tenant: TenantState, merged: Merged, clock: DayClock) -> None:
         self.tenant, self.merged, self.clock = tenant, merged, clock
         self.desk_agents = merged.general.desk_phone_agents
-        bound = [
-            (detector, rule_state(licence.rules, rule, detector.State), merged.rules[rule])
-            for rule, detector in detectors.items()
-            if kind in detector.applies
-        ]
-        self.registration = _hooks(bound, "registration")
-        self.started = _hooks(bound, "call_started")
-        self.answered = _hooks(bound, "call_answered")
-        self.ended = _hooks(bound, "call_ended")
-        self.message = _hooks(bound, "message")
-        self.located = _hooks(bound, "location_changed")
-        self.closed = _hooks(bound, "day_closed")
-        self.facts = _hooks(bound, "facts_changed")
-        self.timers: dict[str, Bound] = {d.rule: (d.timer, s, p) for d, s, p in bound if type(d).timer is not Detector.timer}
-        self.holds: dict[str, Bound] = {d.rule: (d.holds, s, p) for d, s, p in bound}
+        self.home_zone = home_zone(licence, tenant, merged)
+        states = [rule_state(licence.rules, rule, detector.State) for rule, detector in outline.rules]
+        params = [merged.rules[rule] for rule, _ in outline.rules]
+        for into, hooks in outline.hooks:
+            setattr(self, into, [(hook, states[i], params[i]) for i, hook in hooks])
+        self.timers: dict[str, Bound] = {outline.rules[i][0]: (outline.rules[i][1].timer, states[i], params[i]) for i in outline.timers}
+        self.holds: dict[str, Bound] = {rule: (d.holds, states[i], params[i]) for i, (rule, d) in enumerate(outline.rules)}
+
+
+def home_zone(licence: LicenceState, tenant: TenantState, merged: Merged) -> tuple[str, ...]:
+    """Home countries in force: those of the licence, else of the tenant, else of the policy."""
+    for fact in (licence.fact, tenant.fact):
+        if fact is not None and fact.home_countries is not None:
+            return fact.home_countries
+    return merged.general.home_zone
 
 
 def rule_state(states: dict[str, Any], rule: str, kind: type[msgspec.Struct]) -> Any:
@@ -60,5 +86,5 @@ def rule_state(states: dict[str, Any], rule: str, kind: type[msgspec.Struct]) ->
     return state
 
 
-def _hooks(bound: list[Bound], name: str) -> list[Bound]:
-    return [(getattr(d, name), s, p) for d, s, p in bound if getattr(type(d), name) is not getattr(Detector, name)]
+def _overrides(detector: Detector[Any, Any], hook: str) -> bool:
+    return getattr(type(detector), hook) is not getattr(Detector, hook)

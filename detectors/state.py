@@ -102,6 +102,7 @@ class PartitionState(msgspec.Struct, array_like=True):
     models: dict[str, Any] = {}
     coming: list[Reference] = []
     repeats: dict[int, dict[int, tuple[int, str, int]]] = {}
+    accepted: int = 0
     counts: dict[str, int] = {}
 
 

@@ -35,7 +35,7 @@ from detectors.events import (
 )
 from detectors.location import evidence
 from detectors.outputs import Output
-from detectors.plan import Plan
+from detectors.plan import Outline, Plan
 from detectors.policy import Merged, Policy
 from detectors.registry import Detectors, installed
 from detectors.repeats import fresh
@@ -46,6 +46,8 @@ from detectors.state import DAY_TIMER, FACT_TIMER, REVIEW_TIMER, LicenceState, M
 CLOSE_AFTER, CLOSE_AFTER_CDRS = HOUR, 25 * HOUR
 #: Decisive calls remembered per licence for the evidence of an alert.
 MOST_MARKS = 50
+#: What registrations can tell: once all of it was seen, nothing is left to note.
+ALL_SEEN = REGISTRATIONS | PLACES | DEVICES
 
 
 def step(partition: Partition, event: Event) -> list[Output]:
@@ -82,6 +84,7 @@ class Partition:
         self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.event = [], [], [], None
         self._hooks = Hooks(_started, _answered, _ended)
         self._desk: dict[str, bool] = {}
+        self._outlines: dict[str, Outline] = {}
 
         def told(handler: Callable[[Partition, Any], None]) -> Callable[[Any], None]:
             return lambda event: handler(self, event)
@@ -112,7 +115,7 @@ class Partition:
             self.state.now = time
         if type(event) is not Tick and (not event.key or fresh(self, event)):
             if event.tenant or not self.state.number:
-                self.count("accepted")
+                self.state.accepted += 1
             self.ctx.now = time
             self.ctx.event = event
             self._handlers[type(event)](event)
@@ -130,7 +133,7 @@ class Partition:
     @property
     def counts(self) -> dict[str, int]:
         """What was counted, by name: ``accepted duplicates conflicts refused_by emergency exempted`` and verdicts."""
-        return self.state.counts
+        return {"accepted": self.state.accepted, **self.state.counts}
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a count."""
@@ -202,7 +205,8 @@ class Partition:
 
     def _close_day(self, licence: LicenceState, plan: Plan) -> None:
         ctx, day = self.ctx, licence.closing
-        calls.forget(ctx, licence.calls, ctx.now, self._hooks)
+        if licence.calls.ended or licence.calls.up:
+            calls.forget(licence.calls, ctx.now)
         if licence.marks and licence.marks[0].time <= ctx.now - DAY:
             licence.marks = [mark for mark in licence.marks if mark.time > ctx.now - DAY]
         evidence.close_day(ctx, day)
@@ -210,7 +214,7 @@ class Partition:
         for hook, state, params in plan.closed:
             hook(ctx, state, params, day)
         self.settle()
-        for rule in list(licence.alerts):
+        for rule in list(licence.alerts) if licence.alerts else ():
             holds = plan.holds.get(rule)
             if holds is not None and rule in licence.alerts and not holds[0](ctx, holds[1], holds[2], day):
                 ctx.close(rule, "the measure is below the notice limit")
@@ -225,18 +229,22 @@ class Partition:
         if event.refused_by is not None:
             self.count("refused_by")
             return
-        licence = self.licences.get((event.tenant, event.licence)) or self.licence_state(event.tenant, event.licence)
+        licence = self.licences.get((event.tenant, event.licence))
+        if licence is None:
+            licence = self.licence_state(event.tenant, event.licence)
         ctx = self.ctx
-        plan = self.turn(ctx, licence)
-        seen = REGISTRATIONS
+        plan: Plan = licence.plan or self._plan(licence)
+        ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, plan.merged, plan.clock, plan.home_zone
         if event.device:
-            seen |= DEVICES
-        if event.loc is not None and event.loc.country:
-            seen |= PLACES
-        licence.seen |= seen
+            ctx.device, ctx.weak = event.device, False
+        else:
+            ctx.device, ctx.weak = evidence.device_of(None, event.user_agent, event.contact)
+        if licence.seen & ALL_SEEN != ALL_SEEN:
+            place = event.loc is not None and event.loc.country != ""
+            licence.seen |= REGISTRATIONS | PLACES * place | DEVICES * (not ctx.weak)
         if licence.fact is None:
             licence.aor = event.aor
-        day = ctx.clock.day_of(event.time)
+        day = ctx.today = ctx.clock.day_of(event.time)
         if day != licence.last_day:
             self._active(licence, day)
         changed = evidence.observe_registration(ctx, event)
@@ -245,9 +253,8 @@ class Partition:
                 licence.desk_first = licence.desk_first or event.time
                 licence.desk_last = event.time
             if licence.calls.up and event.action in ("unregister", "expire"):
-                device = evidence.device_of(event.device, event.user_agent, event.contact)[0]
                 for call in licence.calls.up.values():
-                    if call.device == device:
+                    if call.device == ctx.device:
                         call.cut = event.time
             for hook, state, params in plan.registration:
                 hook(ctx, state, params, event)
@@ -257,7 +264,8 @@ class Partition:
             self.settle()
 
     def _located(self, licence: LicenceState, plan: Plan, day: int) -> None:
-        self._active(licence, day)
+        if day != self.ctx.today:
+            self._active(licence, day)
         for hook, state, params in plan.located:
             hook(self.ctx, state, params, day)
 
@@ -268,7 +276,7 @@ class Partition:
         if event.refused_by is not None:
             self.count("refused_by")
             return
-        licence = self.licences.get((event.tenant, event.licence)) or self.licence_state(event.tenant, event.licence)
+        licence = self.licence_state(event.tenant, event.licence)
         self._leg(licence, event, event.direction)
         if event.direction == "internal" and event.callee_licence and event.callee_licence != event.licence:
             key = (event.tenant, event.callee_licence)
@@ -280,25 +288,24 @@ class Partition:
         plan = self.turn(ctx, licence)
         outgoing = direction != "inbound"
         if outgoing:
-            device = evidence.device_of(event.device, event.user_agent, event.contact)
+            ctx.device, ctx.weak = evidence.device_of(event.device, event.user_agent, event.contact)
             place = event.loc
         else:
-            device = evidence.device_of(event.answered_device, event.answered_user_agent, event.answered_contact)
+            ctx.device, ctx.weak = evidence.device_of(event.answered_device, event.answered_user_agent, event.answered_contact)
             place = event.answered_loc
-        seen = CDRS if event.phase == "cdr" else PHASES
+        licence.seen |= CDRS if event.phase == "cdr" else PHASES
         if place is not None and place.country:
-            seen |= PLACES
-        if device[0] and not device[1]:
-            seen |= DEVICES
-        licence.seen |= seen
+            licence.seen |= PLACES
+        if not ctx.weak:
+            licence.seen |= DEVICES
         if licence.fact is None and outgoing and event.aor:
             licence.aor = event.aor
-        day = ctx.clock.day_of(event.time)
+        day = ctx.today = ctx.clock.day_of(event.time)
         if day != licence.last_day:
             self._active(licence, day)
-        changed = evidence.observe_call(ctx, event, device[0], device[1], outgoing)
+        changed = evidence.observe_call(ctx, event, outgoing)
         if event.late_ms <= HOUR:
-            calls.track(ctx, licence.calls, event, direction, device, self._hooks)
+            calls.track(ctx, licence.calls, event, direction, self._hooks)
         if changed is not None:
             self._located(licence, plan, changed)
         if ctx.findings or ctx.withdrawals or ctx.wakes:
@@ -308,7 +315,7 @@ class Partition:
         if event.refused_by is not None:
             self.count("refused_by")
             return
-        licence = self.licences.get((event.tenant, event.licence)) or self.licence_state(event.tenant, event.licence)
+        licence = self.licence_state(event.tenant, event.licence)
         plan = self.turn(self.ctx, licence)
         self._active(licence, self.ctx.clock.day_of(event.time))
         for hook, state, params in plan.message:
@@ -320,7 +327,7 @@ class Partition:
     def turn(self, ctx: Context, licence: LicenceState) -> Plan:
         """Make it the licence's turn: whatever is reported next is said of it."""
         plan: Plan = licence.plan or self._plan(licence)
-        ctx.licence, ctx.tenant, ctx.merged, ctx.clock = licence, plan.tenant, plan.merged, plan.clock
+        ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, plan.merged, plan.clock, plan.home_zone
         return plan
 
     def params(self, ctx: Context, rule: str) -> Params:
@@ -335,8 +342,11 @@ class Partition:
         tenant = self.tenant_state(licence.tenant)
         merged = self.merged(tenant, licence)
         kind = self.licence_type(licence)
-        licence.plan = Plan(self.detectors, licence, tenant, merged, day_clock(merged.general.day_zone), kind)
-        return licence.plan  # type: ignore[no-any-return]
+        outline = self._outlines.get(kind)
+        if outline is None:
+            outline = self._outlines[kind] = Outline(self.detectors, kind)
+        plan = licence.plan = Plan(outline, licence, tenant, merged, day_clock(merged.general.day_zone))
+        return plan
 
     def merged(self, tenant: TenantState, licence: LicenceState | None) -> Merged:
         """The policy in force for a tenant, with the offer of the licence when it has one of its own."""

@@ -91,7 +91,10 @@ class AbroadDetector(Detector[P, AbroadState]):
 
     def day_closed(self, ctx: Context, s: AbroadState, p: P, day: int) -> None:
         """Breaches, ends and second looks."""
-        s.closed = max(s.closed, day)
+        if day > s.closed:
+            s.closed = day
+        if ctx.licence.days.latest_abroad < 0:
+            return
         alert = ctx.licence.alerts.get(self.rule)
         if alert is None:
             s.crossed, s.automatic, s.proposed = -1, False, False
@@ -101,7 +104,7 @@ class AbroadDetector(Detector[P, AbroadState]):
 
     def location_changed(self, ctx: Context, s: AbroadState, p: P, day: int) -> None:
         """Notices on the open day; what late evidence takes back on a closed one."""
-        if not ctx.licence.days.any_abroad:
+        if ctx.licence.days.latest_abroad < 0:
             return
         alert = ctx.licence.alerts.get(self.rule)
         if day <= s.closed:
@@ -122,7 +125,7 @@ class AbroadDetector(Detector[P, AbroadState]):
     def facts_changed(self, ctx: Context, s: AbroadState, p: P) -> None:
         """An exemption reaches back: what it covers no longer counts, what a revoked one covered counts again."""
         alert = ctx.licence.alerts.get(self.rule)
-        if s.closed < 0 or not ctx.licence.days.any_abroad:
+        if s.closed < 0 or ctx.licence.days.latest_abroad < 0:
             return
         open_notice = alert is not None and alert.statement.level != "breach"
         through = max(s.closed, ctx.licence.days.newest) if open_notice else s.closed
@@ -241,6 +244,14 @@ class AbroadDetector(Detector[P, AbroadState]):
                 coverage_notes=(*coverage_notes(ctx, line.bits[max(0, m.first - line.first) :]), *notes),
             )
         )
+
+
+def first_abroad_day(ctx: Context) -> int:
+    """The earliest day abroad that is remembered: no stay and no total is longer than the days since."""
+    days = ctx.licence.days
+    if days.countries:
+        return next(iter(days.countries))
+    return min((day for device in days.devices.values() for day in device.seen), default=days.latest_abroad)
 
 
 def most_abroad_days(ctx: Context) -> int:

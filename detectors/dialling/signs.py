@@ -232,9 +232,16 @@ def summary(rate: Sign, machine: list[Sign], level: int) -> str:
     sign = max(machine, key=lambda m: m.level)
     limit, bound = (rate.strong, sign.strong) if level == 2 else (rate.warn, sign.warn)
     return (
-        f"{rate.name}: {rate.measured} {rate.unit} (limit {limit}), and {sign.name}: {sign.measured} {sign.unit} (limit {bound}), "
-        "as when a machine dials."
-    )
+        f"{rate.name}: {_spoken(rate, rate.measured)} (limit {_spoken(rate, limit)}), "
+        f"and {sign.name}: {_spoken(sign, sign.measured)} (limit {_spoken(sign, bound)}), as when a machine dials."
+    ).capitalize()
+
+
+def _spoken(sign: Sign, measure: int) -> str:
+    """A measure as a person reads it: per mille as percent, thousandths as a decimal."""
+    if sign.unit == "‰":
+        return f"{measure / 10:g} %"
+    return f"{measure / 1000:g}" if sign.unit == "thousandths" else f"{measure:,}"
 
 
 def facts(s: AutodialState, signs: list[Sign], marks: list[Mark]) -> AutodialFacts:

@@ -90,6 +90,7 @@ class Days(msgspec.Struct, array_like=True):
     ``newest`` is the latest day with evidence or after a close; ``final`` the last day with evidence that nothing changes any
     more. Bit k of a bitmap in ``bits`` stands for the day ``final - k`` (little-endian, as short as it can be). ``roamed``: devices
     with evidence abroad on the day ``final``, for the look back of the day after it. ``networks``: digest to last day abroad.
+    ``latest_abroad``: the latest day with any evidence abroad; most licences never have some (-1), and rules leave at once.
     """
 
     newest: int = -1
@@ -101,11 +102,7 @@ class Days(msgspec.Struct, array_like=True):
     networks: dict[int, int] = {}
     roamed: list[str] = []
     too_old: int = 0
-
-    @property
-    def any_abroad(self) -> bool:
-        """Whether there is any evidence abroad at all: most licences never have some, and rules leave at once."""
-        return bool(self.countries) or any(device.seen for device in self.devices.values())
+    latest_abroad: int = -1
 
 
 class DayFacts:
@@ -188,9 +185,10 @@ def close_day(ctx: Context, day: int) -> None:
     for device in days.devices.values():
         if device.seen:
             _judge_networks(ctx, device)
-        for old in device.flags:
-            if old <= final:
-                due.add(old)
+        flags = device.flags
+        # Seven days of ten nothing is due: the smallest day tells without a look at each.
+        if flags and min(flags) <= final:
+            due.update(old for old in flags if old <= final)
     if not due:
         return
     if days.final < 0:

@@ -93,30 +93,26 @@ def observe_registration(ctx: Context, event: Registration) -> int | None:
     loc = event.loc
     if loc is None:
         return None
-    name, weak = device_of(event.device, event.user_agent, event.contact)
-    time = event.time
-    day = ctx.clock.day_of(time)
-    days = ctx.licence.days
-    found = days.devices.get(name)
-    until = event.until
-    if until is None or event.count < 2:
-        # Seven of ten events end here: a device that is known to be home today says so again.
-        if found is not None and found.flags.get(day, 0) & AT_HOME and loc.cls == "access" and loc.country in ctx.home_zone:
-            return None
-        return _note(ctx, event, name, weak, day, time, loc, event.source_ip, False)
-    first = _note(ctx, event, name, weak, day, time, loc, event.source_ip, False)
-    last = _note(ctx, event, name, weak, ctx.clock.day_of(until), until, loc, event.source_ip, False)
-    return first if last is None else last
+    day, name = ctx.today, ctx.device
+    until = event.until if event.count > 1 else None
+    last = day if until is None else ctx.clock.day_of(until)
+    found = ctx.licence.days.devices.get(name)
+    # Seven of ten events end here: a device that is known to be home today says so again.
+    if found is not None and last == day and found.flags.get(day, 0) & AT_HOME and loc.cls == "access" and loc.country in ctx.home_zone:
+        return None
+    changed = _note(ctx, event, name, ctx.weak, day, event.time, loc, event.source_ip, False)
+    if until is None:
+        return changed
+    later = _note(ctx, event, name, ctx.weak, last, until, loc, event.source_ip, False)
+    return changed if later is None else later
 
 
-def observe_call(ctx: Context, event: Call, own_device: str, weak: bool, outgoing: bool) -> int | None:
+def observe_call(ctx: Context, event: Call, outgoing: bool) -> int | None:
     """Note one step of a call on the day of its start, for the licence whose turn it is.
 
     Args:
         ctx: the licence's turn.
         event: the step; ``loc`` locates the calling phone, ``answered_loc`` the answering one, once it has answered.
-        own_device: identity of the licence's own phone in this event, as ``device_of`` gives it.
-        weak: whether that identity is weak.
         outgoing: False for the called side.
 
     Returns:
@@ -137,10 +133,10 @@ def observe_call(ctx: Context, event: Call, own_device: str, weak: bool, outgoin
             return None
         started = event.time
     day = ctx.clock.day_of(started)
-    found = ctx.licence.days.devices.get(own_device)
+    found = ctx.licence.days.devices.get(ctx.device)
     if found is not None and found.flags.get(day, 0) & AT_HOME and loc.cls == "access" and loc.country in ctx.home_zone:
         return None
-    return _note(ctx, event, own_device, weak, day, started, loc, address, True)
+    return _note(ctx, event, ctx.device, ctx.weak, day, started, loc, address, True)
 
 
 def _note(ctx: Context, event: Event, name: str, weak: bool, day: int, time: int, loc: Loc, address: str | None, call: bool) -> int | None:
@@ -180,6 +176,8 @@ def _note(ctx: Context, event: Event, name: str, weak: bool, day: int, time: int
 
 def _abroad(ctx: Context, event: Event, device: Device, day: int, time: int, loc: Loc, call: bool) -> int | None:
     device.flags.setdefault(day, 0)
+    days = ctx.licence.days
+    days.latest_abroad = max(days.latest_abroad, day)
     seen = device.seen.get(day)
     if seen is None:
         seen = device.seen[day] = {}

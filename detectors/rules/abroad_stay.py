@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from detectors.abroad.hooks import AbroadDetector, AbroadParams, AbroadState, last_abroad_day, most_abroad_days
+from detectors.abroad.hooks import AbroadDetector, AbroadParams, AbroadState, first_abroad_day, last_abroad_day, most_abroad_days
 from detectors.abroad.stays import Line, Measure, Stay, line_of, window_crossing, window_measure, window_over
 from detectors.days import iso
 from detectors.errors import PolicyError
@@ -80,6 +80,8 @@ class AbroadStay(AbroadDetector[AbroadStayParams]):
 
     def hopeless(self, ctx: Context, p: AbroadStayParams, day: int) -> bool:
         """Too few days abroad are remembered: with the longest silences between them each makes at most 8 days of a stay."""
+        if day - first_abroad_day(ctx) + 1 < p.notice_days:
+            return True
         step = 1 if p.reading == "window" else p.silent_days + 1
         if (most_abroad_days(ctx) - 1) * step + 1 < p.notice_days:
             return True

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from detectors.abroad.hooks import AbroadDetector, AbroadParams, AbroadState, most_abroad_days
+from detectors.abroad.hooks import AbroadDetector, AbroadParams, AbroadState, first_abroad_day, most_abroad_days
 from detectors.abroad.stays import Line, Measure, line_of, window_crossing, window_measure, window_over
 from detectors.days import iso
 from detectors.errors import PolicyError
@@ -70,7 +70,7 @@ class AbroadTotal(AbroadDetector[AbroadTotalParams]):
 
     def hopeless(self, ctx: Context, p: AbroadTotalParams, day: int) -> bool:
         """Fewer days abroad are remembered than would raise a notice."""
-        return most_abroad_days(ctx) < p.notice_days
+        return day - first_abroad_day(ctx) + 1 < p.notice_days or most_abroad_days(ctx) < p.notice_days
 
     def measure(self, p: AbroadTotalParams, line: Line) -> Measure | None:
         """The total of the window that ends with the line, against the days in it that show a place at all."""

@@ -49,7 +49,7 @@ from detectors.coverage import coverage_of
 from detectors.days import DAY, HOUR, SECOND, iso
 from detectors.digest import digest64
 from detectors.location.countries import least_distance_km
-from detectors.location.evidence import device_of, is_egress
+from detectors.location.evidence import is_egress
 from detectors.outputs import Cover, Level, Window
 from detectors.rule import Detector, Finding
 from detectors.sharing import customer
@@ -99,7 +99,7 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
     def registration(self, ctx: Context, s: SharingState, p: SharingParams, event: Registration) -> None:
         """Keep until when each device is registered. Seven events of ten are refreshes of a known one: they leave early."""
         at = event.time
-        identity, weak = device_of(event.device, event.user_agent, event.contact)
+        identity = ctx.device
         device = s.devices.get(identity)
         action = event.action
         if action == "refresh" or action == "register":
@@ -114,13 +114,12 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
             if not s.used_from <= at < s.used_until:
                 self._mark_used(ctx, s, at)
             if identity:
-                self._register(s, identity, [until, last, int(weak)])
+                self._register(s, identity, device, [until, last, int(ctx.weak)])
                 self._count(ctx, s, p, at)
         elif (action == "expire" or action == "unregister") and device is not None and at >= device[1]:
             device[0] = at
 
-    def _register(self, s: SharingState, identity: str, device: list[int]) -> None:
-        known = s.devices.get(identity)
+    def _register(self, s: SharingState, identity: str, known: list[int] | None, device: list[int]) -> None:
         if known is not None and device[1] < known[1]:
             return
         s.devices[identity] = device
@@ -129,6 +128,8 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
 
     def _count(self, ctx: Context, s: SharingState, p: SharingParams, at: int) -> None:
         """Count devices when one comes (back) and at the first registration of a day: a crowd that only refreshes lasts too."""
+        if len(s.devices) <= p.devices_per_licence and len(s.devices) <= p.devices_in_30_days:
+            return
         registered = in_30_days = 0
         for device in s.devices.values():
             registered += device[0] > at
