@@ -1,0 +1,61 @@
+"""``vigie features``: what each licence did on each day, as numbers for models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from detectors.errors import VigieError
+from models.extract import extract
+from models.schema import SCHEMA_HASH
+from vigie.progress import Bar
+from vigie.run import DEFAULT_POLICY, PATH, exit_status, settings_of
+
+
+def features(
+    inputs: Annotated[list[str], PATH],
+    out: Annotated[Path, typer.Option("--out", help="The Parquet file; replaced whole.", show_default=False)],
+    policy: Annotated[Path, typer.Option("--policy", help="Policy in force before the first event.", show_default=False)] = DEFAULT_POLICY,
+    geo: Annotated[
+        Path | None, typer.Option("--geo", help="Country database (MMDB) instead of the installed one.", show_default=False)
+    ] = None,
+    geo2: Annotated[Path | None, typer.Option("--geo2", help="Second country database, which must agree.", show_default=False)] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", metavar="FILE=NAME", help="Read FILE as the policy's \\[sources.NAME] says.", show_default=False),
+    ] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="First day or instant; facts always apply.", show_default=False)] = None,
+    to: Annotated[str | None, typer.Option("--to", help="First day or instant no more read.", show_default=False)] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Close the days that end before here, too.", show_default=False)] = None,
+) -> None:
+    """Write the features of every closed licence-day to a Parquet file (their table: docs/features.md)."""
+    errors, console = Console(stderr=True), Console()
+    try:
+        scratch = out.with_name(f".{out.name}.work")
+        settings = settings_of(inputs, scratch, policy, geo, geo2, source or [], (from_, to, until), 1, False)
+        with Bar(errors) as bar:
+            written, summary = extract(settings, out, bar)
+    except VigieError as error:
+        errors.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(exit_status(error)) from None
+    if not summary["geo"]:
+        text = "Places are [bold]not covered[/bold] in this file: `countries`, `abroad` and `silent` say nothing.\n"
+        text += "Install a database: vigie geo install FILE, or give one with --geo FILE."
+        errors.print(Panel(text, title="no country database", border_style="yellow", expand=False))
+    table = Table(title="Features")
+    for column in ("rows", "licences", "days", "features"):
+        table.add_column(column, justify="right")
+    table.add_row(*(f"{count:,}" for count in (written.rows, written.licences, written.days, written.features)))
+    console.print(table)
+    read, accepted, duplicates, dead = (summary[name] for name in ("read", "accepted", "duplicates", "dead_letters"))
+    console.print(f"{read:,} read = {accepted:,} accepted + {duplicates:,} duplicates + {dead:,} dead letters", soft_wrap=True)
+    last = summary["period"]["last_event"]
+    if until is None and last:
+        console.print(f"Days that had not closed at the last event, {last}, have no row; --until closes them.", soft_wrap=True)
+    console.print(f"Features in {out}, schema {SCHEMA_HASH}", soft_wrap=True, markup=False, highlight=False)
