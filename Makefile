@@ -23,12 +23,17 @@ lint: setup ## check style, formatting and types
 	$(BIN)/mypy --strict --follow-imports=silent --cache-dir=.mypy_cache/strict $(STRICT)
 	$(BIN)/mypy --cache-dir=.mypy_cache/relaxed $(RELAXED)
 
-test: setup ## run every test, doctests included, against a real Kamailio too
+test: setup ## run every test, doctests included, against a real Kamailio, Kafka and Redis
 	@scripts/system-packages
+	@scripts/kafka-jars
 	$(BIN)/python -m pytest --doctest-modules
 
-run: setup ## judge the samples: alerts, suspensions and a summary in out/sample
-	$(BIN)/vigie run samples/city samples/kamailio --out out/sample
+CITY := out/samples/city
+run: setup ## judge the samples: six customers over 120 days and a real Kamailio's log; results in out/sample
+	$(BIN)/python samples/make_city.py --out $(CITY)
+	$(BIN)/vigie run $(CITY)/facts.jsonl $(CITY)/registrations.jsonl.gz $(CITY)/calls.jsonl.gz \
+	    samples/kamailio/accounts.jsonl samples/kamailio/events.jsonl --source samples/kamailio/events.jsonl=edge \
+	    --policy samples/policy.toml --geo $(CITY)/city.mmdb --out out/sample
 
 bench: setup ## measure speed and memory; prints a table and writes bench/out/results.json
 	$(BIN)/python -m bench
@@ -37,5 +42,5 @@ lock: ## pin the dependencies of pyproject.toml anew, with hashes, in requiremen
 	scripts/lock
 
 clean: ## remove everything that was made: .venv, caches, outputs
-	rm -rf .venv build dist out bench/out .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv .kafka build dist out bench/out .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -110,8 +110,8 @@ def _changed(core: Partition, tenant: TenantState, only: str = "") -> None:
 
 def _judge_again(core: Partition, licence: LicenceState) -> None:
     plan = core.turn(core.ctx, licence)
-    for hook, state, params in plan.facts:
-        hook(core.ctx, state, params)
+    for hook, i, params in plan.outline.facts:
+        hook(core.ctx, plan.states[i], params)
     core.settle()
 
 

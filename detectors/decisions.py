@@ -19,6 +19,7 @@ from detectors.digest import identifier
 from detectors.events import Review
 from detectors.outputs import Breaker, Cause, Suspension
 from detectors.rule import Params
+from detectors.state import REVIEW_TIMER
 
 if TYPE_CHECKING:
     from detectors.state import LicenceState
@@ -70,7 +71,7 @@ def apply_automatic(core: Partition, ctx: Context, alert: OpenAlert, params: Par
     review_by = ctx.now + ctx.general.review_by_hours * HOUR
     cause = _cause(alert, params.restrictions, "auto", AUTOMATIC, review_by)
     _replace_cause(core, ctx, cause)
-    core.wake(ctx.licence, "review", _next_deadline(ctx.licence))
+    _wake_for_causes(core, ctx)
 
 
 def lift_automatic(core: Partition, ctx: Context, alert_id: str) -> None:
@@ -86,7 +87,7 @@ def overdue(core: Partition, ctx: Context) -> None:
     for cause in ctx.licence.standing.causes:
         if cause.until is not None and cause.until <= ctx.now:
             continue
-        if cause.review_by is not None and cause.review_by <= ctx.now:
+        if cause.review_by is not None and cause.review_by == ctx.now:
             done = _relax(core, ctx, cause)
             if done is not None:
                 kept.append(done)
@@ -94,15 +95,13 @@ def overdue(core: Partition, ctx: Context) -> None:
         kept.append(cause)
     if kept != ctx.licence.standing.causes:
         publish(core, ctx, kept)
-    following = _next_deadline(ctx.licence)
-    if following:
-        core.wake(ctx.licence, "review", following)
+    _wake_for_causes(core, ctx)
 
 
 def _relax(core: Partition, ctx: Context, cause: Cause) -> Cause | None:
     on_overdue = core.params(ctx, cause.rule).on_overdue
     if on_overdue == "keep":
-        return msgspec.structs.replace(cause, review_by=None)
+        return cause
     if on_overdue == "relax" and "outgoing" in cause.restrictions:
         later = ctx.now + ctx.general.review_by_hours * HOUR
         return msgspec.structs.replace(cause, restrictions=("paid", "international"), review_by=later)
@@ -139,9 +138,7 @@ def review(core: Partition, ctx: Context, event: Review, alert: OpenAlert) -> No
         # Judged in time: the automatic cause stands, and no longer lapses by itself.
         publish(core, ctx, [msgspec.structs.replace(c, review_by=None) if c in causes else c for c in licence.standing.causes])
     alert.watched = event.action == "watch"
-    following = _next_deadline(licence)
-    if following:
-        core.wake(licence, "review", following)
+    _wake_for_causes(core, ctx)
 
 
 def review_of_ended(core: Partition, ctx: Context, event: Review) -> None:
@@ -246,5 +243,8 @@ def _replace_cause(core: Partition, ctx: Context, cause: Cause) -> None:
     publish(core, ctx, [*kept, cause])
 
 
-def _next_deadline(licence: LicenceState) -> int:
-    return min((at for c in licence.standing.causes for at in (c.review_by, c.until) if at is not None), default=0)
+def _wake_for_causes(core: Partition, ctx: Context) -> None:
+    """See that the next deadline of the licence's causes is met."""
+    deadlines = [at for c in ctx.licence.standing.causes for at in (c.review_by, c.until) if at is not None and at > ctx.now]
+    if deadlines:
+        core.wake(ctx.licence, REVIEW_TIMER, min(deadlines))

@@ -84,7 +84,7 @@ class Partition:
         self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.event = [], [], [], None
         self._hooks = Hooks(_started, _answered, _ended)
         self._desk: dict[str, bool] = {}
-        self._outlines: dict[str, Outline] = {}
+        self._outlines: dict[tuple[str, str], Outline] = {}
 
         def told(handler: Callable[[Partition, Any], None]) -> Callable[[Any], None]:
             return lambda event: handler(self, event)
@@ -174,9 +174,9 @@ class Partition:
                 decisions.overdue(self, self.ctx)
             elif timer == FACT_TIMER:
                 account.licence_facts_due(self, holder)
-            elif timer in plan.timers:
-                rule, state, params = plan.timers[timer]
-                rule(self.ctx, state, params, at)
+            elif timer in plan.outline.timers:
+                rule, i, params = plan.outline.timers[timer]
+                rule(self.ctx, plan.states[i], params, at)
             self.settle()
 
     def settle(self) -> None:
@@ -211,12 +211,12 @@ class Partition:
             licence.marks = [mark for mark in licence.marks if mark.time > ctx.now - DAY]
         evidence.close_day(ctx, day)
         licence.closed = day
-        for hook, state, params in plan.closed:
-            hook(ctx, state, params, day)
+        for hook, i, params in plan.outline.closed:
+            hook(ctx, plan.states[i], params, day)
         self.settle()
         for rule in list(licence.alerts) if licence.alerts else ():
-            holds = plan.holds.get(rule)
-            if holds is not None and rule in licence.alerts and not holds[0](ctx, holds[1], holds[2], day):
+            holds = plan.outline.holds.get(rule)
+            if holds is not None and rule in licence.alerts and not holds[0](ctx, plan.states[holds[1]], holds[2], day):
                 ctx.close(rule, "the measure is below the notice limit")
         if licence.last_day > day or licence.alerts:
             self._close_at(licence, day + 1)
@@ -234,7 +234,8 @@ class Partition:
             licence = self.licence_state(event.tenant, event.licence)
         ctx = self.ctx
         plan: Plan = licence.plan or self._plan(licence)
-        ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, plan.merged, plan.clock, plan.home_zone
+        outline = plan.outline
+        ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, outline.merged, outline.clock, plan.home_zone
         if event.device:
             ctx.device, ctx.weak = event.device, False
         else:
@@ -249,15 +250,15 @@ class Partition:
             self._active(licence, day)
         changed = evidence.observe_registration(ctx, event)
         if event.late_ms <= HOUR:
-            if plan.desk_agents and event.user_agent and self._is_desk_phone(event.user_agent, plan.desk_agents):
+            if outline.desk_agents and event.user_agent and self._is_desk_phone(event.user_agent, outline.desk_agents):
                 licence.desk_first = licence.desk_first or event.time
                 licence.desk_last = event.time
             if licence.calls.up and event.action in ("unregister", "expire"):
                 for call in licence.calls.up.values():
                     if call.device == ctx.device:
                         call.cut = event.time
-            for hook, state, params in plan.registration:
-                hook(ctx, state, params, event)
+            for hook, i, params in plan.outline.registration:
+                hook(ctx, plan.states[i], params, event)
         if changed is not None:
             self._located(licence, plan, changed)
         if ctx.findings or ctx.withdrawals or ctx.wakes:
@@ -266,8 +267,8 @@ class Partition:
     def _located(self, licence: LicenceState, plan: Plan, day: int) -> None:
         if day != self.ctx.today:
             self._active(licence, day)
-        for hook, state, params in plan.located:
-            hook(self.ctx, state, params, day)
+        for hook, i, params in plan.outline.located:
+            hook(self.ctx, plan.states[i], params, day)
 
     def _call(self, event: Call) -> None:
         if event.emergency or (event.dest is not None and event.dest.cls == EMERGENCY):
@@ -318,8 +319,8 @@ class Partition:
         licence = self.licence_state(event.tenant, event.licence)
         plan = self.turn(self.ctx, licence)
         self._active(licence, self.ctx.clock.day_of(event.time))
-        for hook, state, params in plan.message:
-            hook(self.ctx, state, params, event)
+        for hook, i, params in plan.outline.message:
+            hook(self.ctx, plan.states[i], params, event)
         self.settle()
 
     # -- states ----------------------------------------------------------------------------------------------------
@@ -327,7 +328,8 @@ class Partition:
     def turn(self, ctx: Context, licence: LicenceState) -> Plan:
         """Make it the licence's turn: whatever is reported next is said of it."""
         plan: Plan = licence.plan or self._plan(licence)
-        ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, plan.merged, plan.clock, plan.home_zone
+        outline = plan.outline
+        ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, outline.merged, outline.clock, plan.home_zone
         return plan
 
     def params(self, ctx: Context, rule: str) -> Params:
@@ -341,11 +343,12 @@ class Partition:
     def _plan(self, licence: LicenceState) -> Plan:
         tenant = self.tenant_state(licence.tenant)
         merged = self.merged(tenant, licence)
-        kind = self.licence_type(licence)
-        outline = self._outlines.get(kind)
+        # Equal versions are equal policies: customers without overrides share one outline for each type of licence.
+        key = self.licence_type(licence), merged.version
+        outline = self._outlines.get(key)
         if outline is None:
-            outline = self._outlines[kind] = Outline(self.detectors, kind)
-        plan = licence.plan = Plan(outline, licence, tenant, merged, day_clock(merged.general.day_zone))
+            outline = self._outlines[key] = Outline(self.detectors, merged, day_clock(merged.general.day_zone), key[0])
+        plan = licence.plan = Plan(outline, licence, tenant)
         return plan
 
     def merged(self, tenant: TenantState, licence: LicenceState | None) -> Merged:
@@ -386,15 +389,18 @@ def _started(ctx: Context, call: CallState) -> None:
         licence.marks.append(Mark(call.started, "call", call.dest.e164, call.country, call.network, call.src, call.line))
         if len(licence.marks) > MOST_MARKS:
             del licence.marks[0]
-    for hook, state, params in licence.plan.started:
-        hook(ctx, state, params, call)
+    plan: Plan = licence.plan
+    for hook, i, params in plan.outline.started:
+        hook(ctx, plan.states[i], params, call)
 
 
 def _answered(ctx: Context, call: CallState) -> None:
-    for hook, state, params in ctx.licence.plan.answered:
-        hook(ctx, state, params, call)
+    plan: Plan = ctx.licence.plan
+    for hook, i, params in plan.outline.answered:
+        hook(ctx, plan.states[i], params, call)
 
 
 def _ended(ctx: Context, call: CallState, sign: int) -> None:
-    for hook, state, params in ctx.licence.plan.ended:
-        hook(ctx, state, params, call, sign)
+    plan: Plan = ctx.licence.plan
+    for hook, i, params in plan.outline.ended:
+        hook(ctx, plan.states[i], params, call, sign)

@@ -146,7 +146,7 @@ def _finisher(event_class: type[Event]) -> Callable[[Any], Event]:
     nullable = tuple(name for name in NULLABLE if name in names)
     # One call fetches all: half the time of asking for each field by its name.
     times_of, texts_of, nullable_of = _getter(times), _getter(texts), _getter(nullable)
-    usage = "aor" in names
+    usage, calls = "aor" in names, "callee_aor" in names
     special = _SPECIAL.get(event_class)
 
     def finish(event: Any) -> Event:
@@ -165,6 +165,8 @@ def _finisher(event_class: type[Event]) -> Callable[[Any], Event]:
             event.aor = canonical = _AORS.get(aor) or _remember_aor(aor)
             if not canonical and not (event.tenant and event.licence):
                 raise ContractRefused(f"{kind}: aor: needed, because tenant and licence are not both given")
+            if calls and event.callee_aor:
+                event.callee_aor = _AORS.get(event.callee_aor) or _remember_aor(event.callee_aor)
             for value in texts_of(event):
                 if value is not None and not (value.__class__ is str and len(value) <= LONGEST and value.isprintable()):
                     for name in texts:

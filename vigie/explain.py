@@ -48,7 +48,7 @@ def explain(
         errors.print(f"[red]error:[/red] {escape(what)}", soft_wrap=True)
         raise typer.Exit(1)
     console = Console()
-    for part in explained(statements, [one for one in decisions if _caused_by(one, found[0])]):
+    for part in explained(statements, _decided_on(decisions, found[0])):
         console.print(part, soft_wrap=not isinstance(part, Table))
 
 
@@ -58,8 +58,17 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _caused_by(decision: dict[str, Any], alert_id: str) -> bool:
-    return any(cause["alert_id"] == alert_id for cause in decision["causes"])
+def _decided_on(decisions: list[dict[str, Any]], alert_id: str) -> list[dict[str, Any]]:
+    """Records in which the alert is a cause, and the one after them in which it no longer is: the lift names no cause."""
+    found: list[dict[str, Any]] = []
+    before = False
+    for one in decisions:
+        now = any(cause["alert_id"] == alert_id for cause in one["causes"])
+        same = bool(found) and (one["tenant"], one["licence"]) == (found[-1]["tenant"], found[-1]["licence"])
+        if now or (before and same):
+            found.append(one)
+            before = now
+    return found
 
 
 def explained(statements: list[dict[str, Any]], decisions: list[dict[str, Any]]) -> Iterator[RenderableType]:
@@ -67,7 +76,7 @@ def explained(statements: list[dict[str, Any]], decisions: list[dict[str, Any]])
 
     Args:
         statements: all statements of one alert.
-        decisions: suspensions that it caused.
+        decisions: suspensions that it caused, and their lifts.
     """
     last = max(statements, key=lambda one: one["update"])
     scope = last["tenant"] + (f"/{last['licence']}" if last["licence"] else " (the whole customer)")
@@ -85,6 +94,10 @@ def explained(statements: list[dict[str, Any]], decisions: list[dict[str, Any]])
     if calendar:
         yield Text()
         yield from _calendar(calendar)
+    signs = last["facts"].get("signs")
+    if signs:
+        yield Text()
+        yield from _list("Signs", [_sign(one) for one in signs])
     yield Text()
     yield from _list("What speaks for the customer", last["against"] or ["nothing that was seen"])
     coverage = last["coverage"]
@@ -123,6 +136,12 @@ def _evidence(one: dict[str, Any]) -> str:
     if one["src"]:
         parts.append(f"[{one['src']}" + (f":{one['line']}]" if one["line"] else "]"))
     return " ".join(parts)
+
+
+def _sign(one: dict[str, Any]) -> str:
+    limits = f"limit {one['limit']}" if "limit" in one else f"warns at {one['warn']}, strong at {one['strong']}"
+    held = one["holds"] if "holds" in one else one.get("level", 0) > 0
+    return f"{'!' if held else ' '} {one['name']}: {one['measured']} {one['unit']} ({limits})"
 
 
 def _decision(one: dict[str, Any]) -> str:

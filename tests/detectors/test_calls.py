@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,7 +107,7 @@ def test_an_internal_call_is_outgoing_for_its_caller_and_incoming_for_its_callee
     )
 )
 def test_whatever_comes_in_whatever_order_each_call_starts_once_and_ends_at_most_once_more_than_it_is_taken_back(
-    steps: list[tuple[int, str, int, int]],
+    steps: list[tuple[int, Any, int, int]],
 ) -> None:
     events = [
         Call(
@@ -116,7 +118,7 @@ def test_whatever_comes_in_whatever_order_each_call_starts_once_and_ends_at_most
             licence="101",
             phase=phase,
             call_id=f"c{number}",
-            leg_id=str(leg),  # type: ignore[arg-type]
+            leg_id=str(leg),
             direction="outbound",
             started_at=T0,
             answered_at=T0 + 1000 if leg == 1 and phase != "attempt" else None,

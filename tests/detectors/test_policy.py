@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from detectors.errors import PolicyError
@@ -41,14 +43,12 @@ def test_later_layers_win_rules_then_offer_then_own_facts_then_tenant() -> None:
     }
     policy = Policy(body, RULES)
     own = {"rules": {"probe": {"breach": 3}}}
-    found = [
-        policy.merged(*key).rules["probe"].breach
-        for key in (("acme", ""), ("acme", "unlimited"), ("acme", "unlimited", own), ("beta", "unlimited", own))
-    ]  # type: ignore[attr-defined,arg-type]
-    assert found == [1, 2, 3, 4]
+    asked: list[tuple[Any, ...]] = [("acme", ""), ("acme", "unlimited"), ("acme", "unlimited", own), ("beta", "unlimited", own)]
+    found: list[Any] = [policy.merged(*one).rules["probe"] for one in asked]
+    assert [params.breach for params in found] == [1, 2, 3, 4]
 
 
 def test_the_version_changes_exactly_when_what_is_in_force_does() -> None:
-    plain, same, other = ({}, {"name": "x", "sources": {}}, {"rules": {"probe": {"breach": 4}}})
-    versions = [Policy(body, RULES).merged("", "").version for body in (plain, same, other)]
+    bodies: tuple[dict[str, Any], ...] = ({}, {"name": "x", "sources": {}}, {"rules": {"probe": {"breach": 4}}})
+    versions = [Policy(body, RULES).merged("", "").version for body in bodies]
     assert versions[0] == versions[1] != versions[2]

@@ -291,3 +291,10 @@ def test_another_content_has_another_digest_and_another_tenant_another_key() -> 
     stamp_digests(second)
     assert first.digest != second.digest
     assert first.key != second.key
+
+
+def test_the_called_aor_is_canonical_like_the_callers_or_no_incoming_call_would_find_its_licence() -> None:
+    line = b'{"v":1,"kind":"call","id":"1","time":"2026-10-05T06:42:51Z","phase":"attempt","call_id":"c","direction":"inbound",'
+    event = Wire().decode(line + b'"aor":"sip:Trunk@PBX.example","callee_aor":"sip:Bob@PBX.example:5060;transport=udp"}')
+    assert isinstance(event, Call)
+    assert (event.aor, event.callee_aor) == ("trunk@pbx.example", "bob@pbx.example")

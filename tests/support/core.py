@@ -108,13 +108,13 @@ def call(
 
 def tenant_fact(at: str | int = "2024-01-01", tenant: str = "acme", **fields: Any) -> Tenant:
     """Account facts of a customer."""
-    given = {"name": tenant, "offer": "unlimited", "softphones_billed": 10, "monthly_fee_cents": 20_000} | fields
+    given: dict[str, Any] = {"name": tenant, "offer": "unlimited", "softphones_billed": 10, "monthly_fee_cents": 20_000} | fields
     return Tenant(**_common(at, "", tenant, "", None), **given)
 
 
 def licence_fact(at: str | int = "2024-01-01", licence: str = "101", tenant: str = "acme", **fields: Any) -> Licence:
     """Account facts of a licence."""
-    given = {"type": "softphone", "aors": (f"{licence}@{tenant}.example",), "active": True} | fields
+    given: dict[str, Any] = {"type": "softphone", "aors": (f"{licence}@{tenant}.example",), "active": True} | fields
     return Licence(**_common(at, licence, tenant, "", None), **given)
 
 

@@ -56,7 +56,7 @@ class Probe(Detector[ProbeParams, ProbeState]):
     def call_answered(self, ctx: Context, s: ProbeState, p: ProbeParams, call: CallState) -> None:
         s.told.append(f"answered {call.call_id}")
         s.answered += 1
-        level = "breach" if s.answered >= p.breach else "notice" if s.answered >= p.notice else ""
+        level: Any = "breach" if s.answered >= p.breach else "notice" if s.answered >= p.notice else ""
         if level and ctx.wants(self.rule, level, s.answered):
             limit = p.breach if level == "breach" else p.notice
             ctx.report(

@@ -1,0 +1,1 @@
+"""Speed and memory, measured: `python -m bench`. The figures are in `docs/benchmarks.md`."""
