@@ -29,12 +29,14 @@ def fresh(core: Partition, event: Event) -> bool:
         current = repeats[hour] = {}
         for old in [h for h in repeats if h < hour - 1]:
             del repeats[old]
-    known = current.get(event.key)
+    key = event.key
+    known = current.get(key)
     if known is None:
         before = repeats.get(hour - 1)
-        known = before.get(event.key) if before is not None else None
+        if before is not None:
+            known = before.get(key)
         if known is None:
-            current[event.key] = (event.digest, event.src, event.line)
+            current[key] = (event.digest, event.src, event.line)
             return True
     if (known[1], known[2]) == (event.src, event.line):
         return False

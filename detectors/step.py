@@ -108,17 +108,17 @@ class Partition:
 
     def step(self, event: Event) -> list[Output]:
         """See ``step``."""
-        time = event.time
+        time, kind, state = event.time, type(event), self.state
         if self.heap and self.heap[0][0] <= time:
             self._fire(time)
-        if time > self.state.now:
-            self.state.now = time
-        if type(event) is not Tick and (not event.key or fresh(self, event)):
-            if event.tenant or not self.state.number:
-                self.state.accepted += 1
-            self.ctx.now = time
-            self.ctx.event = event
-            self._handlers[type(event)](event)
+        if time > state.now:
+            state.now = time
+        if kind is not Tick and (not event.key or fresh(self, event)):
+            if event.tenant or not state.number:
+                state.accepted += 1
+            ctx = self.ctx
+            ctx.now, ctx.event = time, event
+            self._handlers[kind](event)
         if not self._out:
             return []
         out, self._out = self._out, []
@@ -289,16 +289,18 @@ class Partition:
         plan = self.turn(ctx, licence)
         outgoing = direction != "inbound"
         if outgoing:
-            ctx.device, ctx.weak = evidence.device_of(event.device, event.user_agent, event.contact)
             place = event.loc
+            if event.device:
+                ctx.device, ctx.weak = event.device, False
+            else:
+                ctx.device, ctx.weak = evidence.device_of(None, event.user_agent, event.contact)
         else:
             ctx.device, ctx.weak = evidence.device_of(event.answered_device, event.answered_user_agent, event.answered_contact)
             place = event.answered_loc
-        licence.seen |= CDRS if event.phase == "cdr" else PHASES
+        seen = CDRS if event.phase == "cdr" else PHASES
         if place is not None and place.country:
-            licence.seen |= PLACES
-        if not ctx.weak:
-            licence.seen |= DEVICES
+            seen |= PLACES
+        licence.seen |= seen if ctx.weak else seen | DEVICES
         if licence.fact is None and outgoing and event.aor:
             licence.aor = event.aor
         day = ctx.today = ctx.clock.day_of(event.time)

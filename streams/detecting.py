@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from detectors.errors import VigieError
-from detectors.events import Call, Event, Message, Registration
+from detectors.events import Event
 from detectors.outputs import Alert, DeadLetter, Output
 from detectors.registry import Detectors
 from detectors.snapshot import restore, take
@@ -26,7 +26,7 @@ from streams.durable import replace_file
 from streams.frames import FRAME_EVENTS, FrameFile, decode_frame, join_frame, read_frames
 from streams.journal import OrderState
 from streams.lock import share
-from streams.ordering import log_path
+from streams.ordering import TRAFFIC, log_path
 from streams.outputs import LINES, Line, dead_letter, line_of
 from streams.partition import PARTITIONS
 from streams.progress import Progress
@@ -34,9 +34,6 @@ from streams.wire import to_line
 
 #: Events of a partition between two snapshots: about two seconds of work are lost to a crash, a few percent to writing them.
 SNAPSHOT_EVENTS = 200_000
-
-#: What is judged under its id (see ``Judge._frame``).
-TRAFFIC = frozenset({Registration, Call, Message})
 
 Tell = Callable[[int], None]
 #: What becomes of an output; None: it is not kept.

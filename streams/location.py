@@ -140,9 +140,10 @@ def network_of(address: _Address) -> str:
     >>> network_of(ipaddress.ip_address("2.3.4.5")), network_of(ipaddress.ip_address("2a01:e0a:1:2::3"))
     ('2.3.4.0/24', '2a01:e0a:1::/48')
     """
-    kept = 24 if address.version == 4 else 48
-    drop = address.max_prefixlen - kept
-    return f"{type(address)(int(address) >> drop << drop)}/{kept}"
+    if address.version == 4:
+        # Cutting the text is a third of the cost of a new address object, and each new phone pays it.
+        return f"{str(address).rpartition('.')[0]}.0/24"
+    return f"{ipaddress.IPv6Address(int(address) >> 80 << 80)}/48"
 
 
 class Locator:

@@ -30,7 +30,7 @@ _YEAR_MS = 31_556_952_000
 #: Events between two words to the progress bar.
 _TELL = 8_192
 ADDRESS, DEVICE, AGENT = 1, 2, 4
-TRAFFIC = (Registration, Call, Message)
+TRAFFIC = frozenset({Registration, Call, Message})
 
 
 def log_path(work: Path, number: int) -> Path:
@@ -48,7 +48,7 @@ class Logs:
 
     def put(self, number: int, event: Event) -> None:
         """Append an event to a partition."""
-        # Waiting events are held as bytes: a third of what the objects take.
+        # Encoded at once: two thousand waiting objects push each other out of the cache (ordering took a quarter longer).
         buffer = self._buffers[number]
         buffer.append(encode_event(event))
         if len(buffer) >= FRAME_EVENTS:
@@ -86,23 +86,23 @@ class Census:
     """What each PBX sent: the ground on which a summary says what was covered."""
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[str, str, bool, bool, bool], int] = defaultdict(int)
+        self._counts: dict[tuple[str, str, int], int] = defaultdict(int)
 
     def see(self, event: Registration | Call | Message) -> None:
         """Count an event."""
         if isinstance(event, Message):
-            key = (event.pbx, "message", False, False, False)
-        else:
-            kind = event.phase if isinstance(event, Call) else "registration"
-            key = (event.pbx, kind, bool(event.source_ip), bool(event.device), bool(event.user_agent))
-        self._counts[key] += 1
+            self._counts[event.pbx, "message", 0] += 1
+            return
+        told = ADDRESS if event.source_ip else 0
+        if event.device:
+            told += DEVICE
+        if event.user_agent:
+            told += AGENT
+        self._counts[event.pbx, event.phase if isinstance(event, Call) else "registration", told] += 1
 
     def result(self) -> list[Seen]:
         """The counts, sorted."""
-        return [
-            Seen(pbx, kind, ADDRESS * address + DEVICE * device + AGENT * agent, count)
-            for (pbx, kind, address, device, agent), count in sorted(self._counts.items())
-        ]
+        return [Seen(pbx, kind, told, count) for (pbx, kind, told), count in sorted(self._counts.items())]
 
 
 class Letters:
@@ -171,13 +171,14 @@ def _order(
             if refusal is not None:
                 letters.add(dead_letter(names[int(event.src)], event.line, refusal.error, refusal.message, to_line(_without_place(event))))
                 continue
-            if isinstance(event, TRAFFIC):
-                see(event)
+            kind = type(event)
+            if kind in TRAFFIC:
+                see(event)  # type: ignore[arg-type]
                 put(partition_of(event.tenant), event)
-            elif event.tenant and not isinstance(event, Tick):
+            elif event.tenant and kind is not Tick:
                 put(partition_of(event.tenant), event)
             else:
-                state.uncounted += isinstance(event, Tick)
+                state.uncounted += kind is Tick
                 logs.broadcast(event)
         if block:
             state.last = max(state.last, block[-1].time)

@@ -81,7 +81,7 @@ class Reading:
         # Events carry the number of their input: a path of sixty characters was a fifth of what goes through the disk.
         state = self._journal.read
         dialect = Dialect(one.source, self._sources, self._ours.__contains__)
-        decode, adapter = dialect.decode, dialect.adapter
+        decode, adapted = dialect.decode, dialect.adapted
         selects = self._since is not None or self._before is not None
         add, path, skip = self._sorter.add, one.path, state.line
         reader = Reader(path)
@@ -99,8 +99,7 @@ class Reading:
                     if decode is not None:
                         event = decode(line)
                     else:
-                        assert adapter is not None
-                        found = list(adapter.events(line))
+                        found = adapted(line)
                         if len(found) != 1:
                             more = self._several(found, src, number, count)
                             read, events = read - 1 + max(more, not found), events + more

@@ -16,7 +16,7 @@ import msgspec
 from detectors.events import Event
 from pbx.adapter import NATIVE, Adapter, IsOurs, build
 from streams.errors import InputUnreadable, UsageError
-from streams.wire import Wire
+from streams.wire import Wire, to_line
 from streams.wire_types import RECORDED_MAX
 
 STDIN = "-"
@@ -104,6 +104,15 @@ class Dialect:
         if self.adapter is not None:
             return None
         return self._wire.decode if self._defaults is None else self._with_defaults
+
+    def adapted(self, record: bytes) -> list[Event]:
+        """What an adapter makes of one record, read once more by the contracts: what a phone wrote is cut and flagged there.
+
+        Raises:
+            ContractError: the adapter cannot parse the record, or what it made breaks the contracts.
+        """
+        assert self.adapter is not None
+        return [self._wire.decode(to_line(event)) for event in self.adapter.events(record)]
 
     def _with_defaults(self, line: bytes) -> Event:
         event = self._wire.decode(line)

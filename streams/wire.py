@@ -302,5 +302,6 @@ def digest_event(event: Event) -> int:
 
 def stamp_digests(event: Event) -> None:
     """Set ``key`` (tenant and id) and ``digest``; the resolver calls it once tenant and licence are known."""
-    event.key = digest64(f"{event.tenant}\0{event.id}")
+    # In this order: a key already set would make the event a stamped one, which is copied first.
     event.digest = digest_event(event)
+    event.key = digest64(f"{event.tenant}\0{event.id}")

@@ -60,6 +60,15 @@ class Ref(msgspec.Struct, array_like=True, frozen=True, order=True):
     call: bool
 
 
+class Proof(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """A ``Ref`` while its network and kind are known from where it stands: eight open days would hold them sixteen times."""
+
+    time: int
+    src: str
+    line: int
+    country: str
+
+
 class Seen(msgspec.Struct, array_like=True):
     """Evidence abroad of one device on one day over one network.
 
@@ -67,9 +76,9 @@ class Seen(msgspec.Struct, array_like=True):
     and ``SHARED`` once it was the tenant's egress).
     """
 
-    registration: Ref | None = None
+    registration: Proof | None = None
     latest: int = 0
-    call: Ref | None = None
+    call: Proof | None = None
     quality: int = 0
 
 
@@ -149,7 +158,7 @@ def recent(ctx: Context, day: int) -> DayFacts:
         if flags & AT_HOME or (flags & HOME_MOBILE and not live and not _roamed(ctx, name, device, day - 1)):
             home = True
             continue
-        own = [one.call for one in live.values() if one.call is not None]
+        own = [_ref(one.call, network, True) for network, one in live.items() if one.call is not None]
         seen_at = [one for one in live.values() if one.registration is not None]
         if not own:
             elsewhere = flags & (NEUTRAL_CALL | MOBILE_CALL) or any(one.call for network, one in seen.items() if network not in live)
@@ -158,7 +167,7 @@ def recent(ctx: Context, day: int) -> DayFacts:
             if max(one.latest for one in seen_at) - min(one.registration.time for one in seen_at if one.registration) < APART:
                 continue
         calls += own
-        registrations += [one.registration for one in seen_at if one.registration is not None]
+        registrations += [_ref(one.registration, network, False) for network, one in live.items() if one.registration is not None]
         weak = weak and device.weak
         for network, one in live.items():
             fresh = fresh or bool(one.quality & FRESH)
@@ -169,6 +178,10 @@ def recent(ctx: Context, day: int) -> DayFacts:
         return DayFacts(bits | HOME_DAY if home else bits)
     bits |= ABROAD_DAY | CALLS * bool(calls) | WEAK * weak | OLD * (not fresh) | AGED * aged | AGREED * agreed
     return DayFacts(bits, min(calls or registrations), tuple(sorted({network for network in networks if network})))
+
+
+def _ref(proof: Proof, network: str, call: bool) -> Ref:
+    return Ref(proof.time, proof.src, proof.line, proof.country, network, call)
 
 
 def close_day(ctx: Context, day: int) -> None:

@@ -33,7 +33,7 @@ from detectors.location.days_of_licence import (
     STALE,
     Days,
     Device,
-    Ref,
+    Proof,
     Seen,
     close_day,
     status,
@@ -196,13 +196,13 @@ def _abroad(ctx: Context, event: Event, device: Device, day: int, time: int, loc
     if call:
         if one.call is None or time <= one.call.time:
             changed = changed or one.call is None
-            ref = Ref(time, event.src, event.line, loc.country, network, True)
-            one.call = ref if one.call is None else min(one.call, ref)
+            proof = Proof(time, event.src, event.line, loc.country)
+            one.call = proof if one.call is None else min(one.call, proof)
     else:
         apart = _apart(seen)
         if one.registration is None or time <= one.registration.time:
-            ref = Ref(time, event.src, event.line, loc.country, network, False)
-            one.registration = ref if one.registration is None else min(one.registration, ref)
+            proof = Proof(time, event.src, event.line, loc.country)
+            one.registration = proof if one.registration is None else min(one.registration, proof)
         if time > one.latest:
             one.latest = time
         changed = changed or (not apart and _apart(seen))

@@ -113,23 +113,21 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
                 return
             if not s.used_from <= at < s.used_until:
                 self._mark_used(ctx, s, at)
-            if identity:
-                self._register(s, identity, device, [until, last, int(ctx.weak)])
+            if device is not None:
+                if last >= device[1]:
+                    device[0], device[1], device[2] = until, last, int(ctx.weak)
+            elif identity:
+                s.devices[identity] = [until, last, int(ctx.weak)]
+                if len(s.devices) > MOST_DEVICES:
+                    del s.devices[min(s.devices, key=lambda name: (s.devices[name][1], name))]
+            most = len(s.devices)
+            if most > p.devices_per_licence or most > p.devices_in_30_days:
                 self._count(ctx, s, p, at)
         elif (action == "expire" or action == "unregister") and device is not None and at >= device[1]:
             device[0] = at
 
-    def _register(self, s: SharingState, identity: str, known: list[int] | None, device: list[int]) -> None:
-        if known is not None and device[1] < known[1]:
-            return
-        s.devices[identity] = device
-        if len(s.devices) > MOST_DEVICES:
-            del s.devices[min(s.devices, key=lambda name: (s.devices[name][1], name))]
-
     def _count(self, ctx: Context, s: SharingState, p: SharingParams, at: int) -> None:
         """Count devices when one comes (back) and at the first registration of a day: a crowd that only refreshes lasts too."""
-        if len(s.devices) <= p.devices_per_licence and len(s.devices) <= p.devices_in_30_days:
-            return
         registered = in_30_days = 0
         for device in s.devices.values():
             registered += device[0] > at
@@ -152,14 +150,16 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
     def call_started(self, ctx: Context, s: SharingState, p: SharingParams, call: CallState) -> None:
         """A call placed is use, where it started."""
         if call.direction != "inbound" and not call.diverted_by:
-            self._used(ctx, s, p, call, call.started, call.dest.e164)
+            # The evaluator has just marked this call as evidence.
+            self._used(ctx, s, p, call, call.started, ctx.licence.marks[-1])
 
     def call_answered(self, ctx: Context, s: SharingState, p: SharingParams, call: CallState) -> None:
         """A call answered is use, where the answering phone was."""
         if call.direction == "inbound" and call.answered is not None:
-            self._used(ctx, s, p, call, call.answered, call.caller)
+            mark = Mark(call.answered, "call", call.caller, call.country, call.network, call.src, call.line)
+            self._used(ctx, s, p, call, call.answered, mark)
 
-    def _used(self, ctx: Context, s: SharingState, p: SharingParams, call: CallState, at: int, other: str) -> None:
+    def _used(self, ctx: Context, s: SharingState, p: SharingParams, call: CallState, at: int, mark: Mark) -> None:
         if not s.used_from <= at < s.used_until:
             self._mark_used(ctx, s, at)
         country = call.country
@@ -168,7 +168,7 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
         here = s.uses.get(country)
         if here is not None and at < here.at:
             return
-        use = s.uses[country] = Use(at, call.device, Mark(at, "call", other, country, call.network, call.src, call.line))
+        use = s.uses[country] = Use(at, call.device, mark)
         if len(s.uses) > 1:
             self._travelled(ctx, s, p, use)
 
@@ -312,7 +312,9 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
     # -- the customer ----------------------------------------------------------------------------------------------
 
     def day_closed(self, ctx: Context, s: SharingState, p: SharingParams, day: int) -> None:
-        """Compare the customer's licences used on a closed day with those billed."""
+        """Compare the customer's licences used on a closed day with those billed; calls of over a day ago overlap nothing."""
+        if s.talks and s.talks[0].end <= ctx.now - DAY:
+            s.talks = [talk for talk in s.talks if talk.end > ctx.now - DAY]
         customer.day_closed(ctx, self.rule, p, day)
 
     def facts_changed(self, ctx: Context, s: SharingState, p: SharingParams) -> None:
