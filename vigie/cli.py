@@ -1,0 +1,54 @@
+"""The ``vigie`` command: what there is, and what its exit status says.
+
+0  done
+1  ``schema --check``: the schemas on disk differ; ``explain``: there is no such alert; ``topics``: one is
+   missing or differs; ``dev up``: a process ended by itself
+2  asked for something impossible, or with a policy that cannot be used
+3  an input, a database or a broker could not be used
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vigie import version
+from vigie.dev.up import dev_app
+from vigie.explain import explain
+from vigie.features import features
+from vigie.geo import geo_app
+from vigie.run import run
+from vigie.schema import schema
+from vigie.topics import topics_app
+
+app = typer.Typer(
+    name="vigie",
+    help="Watches the registrations and calls of a hosted-telephony provider and says which contract clause is broken.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(run)
+app.command()(explain)
+app.command()(features)
+app.command()(schema)
+app.add_typer(geo_app, name="geo")
+app.add_typer(dev_app, name="dev")
+app.add_typer(topics_app, name="topics")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vigie {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(show: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

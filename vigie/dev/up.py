@@ -1,0 +1,198 @@
+"""``vigie dev up``: a broker, a Redis, the topics and every process of vigie on this machine, with one command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NamedTuple, NoReturn
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from detectors.errors import VigieError
+from streams.topics import Layout
+from vigie.dev.broker import Broker
+from vigie.dev.process import Child, DevelopmentError, free_port
+from vigie.dev.redis import Redis
+from vigie.dev.server import Server
+from vigie.topics import create, require_topics
+
+dev_app = typer.Typer(help="The whole system on one machine, for development.", no_args_is_help=True)
+
+#: Where people expect them; another free port is taken, and said, when one is in use.
+KAFKA_PORT = 9092
+REDIS_PORT = 6379
+#: A worker that stops writes its last checkpoint first.
+GRACE_S = 15.0
+READY_S = 60.0
+LOOK_S = 0.1
+COLOURS = ("cyan", "magenta", "green", "yellow", "blue")
+
+
+class Service(NamedTuple):
+    """One process of vigie.
+
+    Args:
+        name: in front of each line that it prints.
+        command: program and arguments; ``{bootstrap}``, ``{redis}``, ``{data}`` (a directory of its own) and ``{port}`` (a free
+            port of its own) are filled in.
+        ready: address that answers 200 when it is ready, filled in likewise; empty: it is ready when it runs.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ready: str = ""
+
+
+#: In the order in which they start; they stop in the opposite one.
+SERVICES: list[Service] = []
+
+
+class Ended(DevelopmentError):
+    """A process ended by itself; everything else was stopped."""
+
+    exit_status = 1
+
+
+@dev_app.command("up")
+def up_command(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Keep data and logs here; without it they are gone at the end.", show_default=False)
+    ] = None,
+) -> None:
+    """Start Kafka, Redis, the topics and all processes of vigie; stop them on Ctrl-C."""
+    try:
+        with ExitStack() as stack:
+            directory = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigie-")))
+            up(directory, SERVICES, Console())
+    except VigieError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(getattr(error, "exit_status", 3)) from None
+
+
+def up(directory: Path, services: Sequence[Service], out: Console) -> None:
+    """Run everything until SIGINT or SIGTERM, then stop it in the opposite order, each by its process id.
+
+    Args:
+        directory: for data and logs.
+        services: what to start once the topics are there.
+        out: where addresses and the services' lines go.
+
+    Raises:
+        DevelopmentError: something could not be started.
+        Ended: something ended by itself.
+        VigieError: the topics in ``directory`` differ from the contracts.
+    """
+    with ctrl_c_stops(out), Broker(directory / "kafka", KAFKA_PORT) as broker, Redis(directory / "redis", REDIS_PORT) as redis:
+        create(broker.bootstrap, Layout(replication=1))
+        require_topics(broker.bootstrap)
+        _say(out, f"kafka      {broker.bootstrap}", f"redis      {redis.url}", f"data       {directory}")
+        run(services, {"bootstrap": broker.bootstrap, "redis": redis.url}, directory, out, [broker, redis])
+
+
+def run(services: Sequence[Service], given: dict[str, str], directory: Path, out: Console, servers: Sequence[Server] = ()) -> NoReturn:
+    """Run services until something ends or ``KeyboardInterrupt`` comes; then they stop, the last one first.
+
+    Args:
+        services: what to start, in order.
+        given: what to fill into their commands, besides a directory and a port of their own.
+        directory: for their directories.
+        out: where their lines go.
+        servers: what must go on running besides.
+
+    Raises:
+        DevelopmentError: one could not be started, or did not become ready.
+        Ended: a service or a server ended by itself.
+    """
+    with ExitStack() as running:
+        started = []
+        for number, service in enumerate(services):
+            own = directory / service.name
+            own.mkdir(parents=True, exist_ok=True)
+            filled = {**given, "data": str(own), "port": str(free_port())}
+            child, copier = _start(service, filled, Text(f"{service.name:<10} ", COLOURS[number % len(COLOURS)]), out)
+            running.callback(_stop, child, copier)
+            started.append((service, child, service.ready.format_map(filled)))
+        for service, child, ready in started:
+            _wait(service, child, ready)
+        _say(out, "ready; Ctrl-C stops everything")
+        watched = [*((one.name, one.status) for one in servers), *((one.name, child.status) for one, child, _ in started)]
+        while True:
+            for name, status in watched:
+                if status() is not None:
+                    raise Ended(f"{name} ended with status {status()}; everything was stopped")
+            time.sleep(LOOK_S)
+
+
+def _start(service: Service, given: dict[str, str], prefix: Text, out: Console) -> tuple[Child, threading.Thread]:
+    # The `vigie` of our own environment comes first, whether or not that environment is activated.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    command = [part.format_map(given) for part in service.command]
+    child = Child(command, subprocess.PIPE, {"PATH": path, "PYTHONUNBUFFERED": "1"})
+    copier = threading.Thread(target=_copy, args=(child, prefix, out), daemon=True)
+    copier.start()
+    return child, copier
+
+
+def _stop(child: Child, copier: threading.Thread) -> None:
+    child.stop(GRACE_S)
+    # Its last words, before the next one is told to stop. A program that it left behind may hold the pipe open.
+    copier.join(timeout=1)
+
+
+def _copy(child: Child, prefix: Text, out: Console) -> None:
+    with child.output as lines:
+        for line in lines:
+            out.print(prefix + Text(line.decode("utf-8", "replace").rstrip()), soft_wrap=True)
+
+
+def _wait(service: Service, child: Child, ready: str) -> None:
+    deadline = time.monotonic() + READY_S
+    while ready and not _is_up(ready):
+        if child.status() is not None:
+            raise Ended(f"{service.name} ended with status {child.status()} before it was ready")
+        if time.monotonic() > deadline:
+            raise DevelopmentError(f"{service.name} was not ready within {READY_S:.0f} s ({ready} did not answer 200)")
+        time.sleep(LOOK_S)
+
+
+def _is_up(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def _say(out: Console, *lines: str) -> None:
+    for line in lines:
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+@contextmanager
+def ctrl_c_stops(out: Console) -> Iterator[None]:
+    """What runs inside ends at Ctrl-C, and at SIGTERM, a service manager's way to say the same; both are a good end."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say(out, "stopped")
+    finally:
+        signal.signal(signal.SIGTERM, former)
