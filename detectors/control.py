@@ -47,6 +47,7 @@ def on_policy(core: Partition, event: PolicyEvent) -> None:
     for licence in core.licences.values():
         licence.plan = None
     for name, tenant in sorted(core.tenants.items()):
+        core.touched.add((name, ""))
         if tenant.breaker_since is not None:
             limit = policy.merged(name, "").general.breaker_limit
             core.say(Breaker(tenant=name, state="closed", count=len(tenant.automatic), limit=limit, since=core.ctx.now))
@@ -87,6 +88,7 @@ def on_erase(core: Partition, event: Erase) -> None:
     if tenant is None:
         return
     for name in [event.licence] if event.licence else sorted(tenant.licences):
+        core.touched.add((event.tenant, name))
         licence = core.licences.pop((event.tenant, name), None)
         if licence is not None:
             core.turn(core.ctx, licence)

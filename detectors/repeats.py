@@ -37,6 +37,8 @@ def fresh(core: Partition, event: Event) -> bool:
             known = before.get(key)
         if known is None:
             current[key] = (event.digest, event.src, event.line)
+            if core.unsaved is not None:
+                core.unsaved.append((hour, key))
             return True
     if (known[1], known[2]) == (event.src, event.line):
         return False

@@ -83,6 +83,10 @@ class Partition:
         self.ctx.emit = self.say
         self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.event = [], [], [], None
         self._hooks = Hooks(_started, _answered, _ended)
+        #: What ``changes`` has not collected yet: states touched, keys added to the repeats (None: it never asked), and its pieces.
+        self.touched: set[tuple[str, str]] = set()
+        self.unsaved: list[tuple[int, int]] | None = None
+        self.pieces: dict[int, list[bytes]] = {}
         self._desk: dict[str, bool] = {}
         self._outlines: dict[tuple[str, str], Outline] = {}
 
@@ -229,9 +233,11 @@ class Partition:
         if event.refused_by is not None:
             self.count("refused_by")
             return
-        licence = self.licences.get((event.tenant, event.licence))
+        key = (event.tenant, event.licence)
+        licence = self.licences.get(key)
         if licence is None:
             licence = self.licence_state(event.tenant, event.licence)
+        self.touched.add(key)
         ctx = self.ctx
         plan: Plan = licence.plan or self._plan(licence)
         outline = plan.outline
@@ -329,6 +335,7 @@ class Partition:
 
     def turn(self, ctx: Context, licence: LicenceState) -> Plan:
         """Make it the licence's turn: whatever is reported next is said of it."""
+        self.touched.add((licence.tenant, licence.licence))
         plan: Plan = licence.plan or self._plan(licence)
         outline = plan.outline
         ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, outline.merged, outline.clock, plan.home_zone
@@ -363,6 +370,7 @@ class Partition:
 
     def tenant_state(self, name: str) -> TenantState:
         """The state of a tenant, new when it is first heard of."""
+        self.touched.add((name, ""))
         tenant = self.tenants.get(name)
         if tenant is None:
             tenant = self.tenants[name] = TenantState(name)
