@@ -6,6 +6,7 @@ judged again at each close, when late evidence changes a closed day, and when an
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -55,7 +56,7 @@ class AbroadState(msgspec.Struct, array_like=True):
 P = TypeVar("P", bound=AbroadParams)
 
 
-class AbroadDetector(Detector[P, AbroadState]):
+class AbroadDetector(Detector[P, AbroadState], ABC):
     """Hooks of both rules; what is measured, and when it is over, is each rule's own."""
 
     clause = "5.d"
@@ -65,29 +66,29 @@ class AbroadDetector(Detector[P, AbroadState]):
     Facts = AbroadFacts
     needs: ClassVar[tuple[str, ...]] = ("location",)
 
+    @abstractmethod
     def limits(self, p: P) -> tuple[int, int]:
         """Notice and breach limit in days."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hopeless(self, ctx: Context, p: P, day: int) -> bool:
         """A cheap test that no limit can be reached, so that nothing need be counted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measure(self, p: P, line: Line) -> Measure | None:
         """The measure as of the last day of ``line``; None when there is nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def crossing(self, p: P, line: Line, limit: int) -> int:
         """The day on which the measure of ``measure`` reached a limit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def over(self, p: P, line: Line, crossed: int, limit: int) -> tuple[str, str]:
         """Whether what came true on ``crossed`` is ``""`` still so, ``withdrawn`` (it never was) or ``closed``; and why."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say(self, p: P, m: Measure, line: Line, places: str) -> str:
         """The summary of an alert."""
-        raise NotImplementedError
 
     def day_closed(self, ctx: Context, s: AbroadState, p: P, day: int) -> None:
         """Breaches, ends and second looks."""
