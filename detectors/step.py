@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from detectors import account, alerts, calls, control, decisions
-from detectors.calls import CallState, Hooks
 from detectors.context import Context
 from detectors.coverage import CDRS, DEVICES, PHASES, PLACES, REGISTRATIONS
 from detectors.days import DAY, HOUR, day_clock
+from detectors.dispatch import TO_RULES
 from detectors.events import (
     EMERGENCY,
     Call,
@@ -40,12 +40,10 @@ from detectors.policy import Merged, Policy
 from detectors.registry import Detectors, installed
 from detectors.repeats import fresh
 from detectors.rule import Params
-from detectors.state import DAY_TIMER, FACT_TIMER, REVIEW_TIMER, LicenceState, Mark, PartitionState, TenantState
+from detectors.state import DAY_TIMER, FACT_TIMER, REVIEW_TIMER, LicenceState, PartitionState, TenantState
 
 #: A day closes one hour after its end, 25 hours for sources that send only CDRs (detectors.md, location).
 CLOSE_AFTER, CLOSE_AFTER_CDRS = HOUR, 25 * HOUR
-#: Decisive calls remembered per licence for the evidence of an alert.
-MOST_MARKS = 50
 #: What registrations can tell: once all of it was seen, nothing is left to note.
 ALL_SEEN = REGISTRATIONS | PLACES | DEVICES
 
@@ -82,7 +80,6 @@ class Partition:
         self.ctx.partition = self.state
         self.ctx.emit = self.say
         self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.event = [], [], [], None
-        self._hooks = Hooks(_started, _answered, _ended)
         #: What ``changes`` has not collected yet: states touched, keys added to the repeats (None: it never asked), and its pieces.
         self.touched: set[tuple[str, str]] = set()
         self.unsaved: list[tuple[int, int]] | None = None
@@ -314,7 +311,7 @@ class Partition:
             self._active(licence, day)
         changed = evidence.observe_call(ctx, event, outgoing)
         if event.late_ms <= HOUR:
-            calls.track(ctx, licence.calls, event, direction, self._hooks)
+            calls.track(ctx, licence.calls, event, direction, TO_RULES)
         if changed is not None:
             self._located(licence, plan, changed)
         if ctx.findings or ctx.withdrawals or ctx.wakes:
@@ -391,26 +388,3 @@ class Partition:
                 self._desk.clear()
             found = self._desk[agent] = any(fnmatchcase(agent, glob) for glob in globs)
         return found
-
-
-def _started(ctx: Context, call: CallState) -> None:
-    licence = ctx.licence
-    if call.direction != "inbound":
-        licence.marks.append(Mark(call.started, "call", call.dest.e164, call.country, call.network, call.src, call.line))
-        if len(licence.marks) > MOST_MARKS:
-            del licence.marks[0]
-    plan: Plan = licence.plan
-    for hook, i, params in plan.outline.started:
-        hook(ctx, plan.states[i], params, call)
-
-
-def _answered(ctx: Context, call: CallState) -> None:
-    plan: Plan = ctx.licence.plan
-    for hook, i, params in plan.outline.answered:
-        hook(ctx, plan.states[i], params, call)
-
-
-def _ended(ctx: Context, call: CallState, sign: int) -> None:
-    plan: Plan = ctx.licence.plan
-    for hook, i, params in plan.outline.ended:
-        hook(ctx, plan.states[i], params, call, sign)

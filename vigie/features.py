@@ -14,25 +14,21 @@ from rich.table import Table
 from detectors.errors import VigieError
 from models.extract import extract
 from models.schema import SCHEMA_HASH
+from vigie.options import DEFAULT_POLICY, From, Geo, Geo2, Inputs, PolicyFile, Sources, To, Until
 from vigie.progress import Bar
-from vigie.run import DEFAULT_POLICY, PATH, exit_status, settings_of
+from vigie.run import exit_status, settings_of
 
 
 def features(
-    inputs: Annotated[list[str], PATH],
+    inputs: Inputs,
     out: Annotated[Path, typer.Option("--out", help="The Parquet file; replaced whole.", show_default=False)],
-    policy: Annotated[Path, typer.Option("--policy", help="Policy in force before the first event.", show_default=False)] = DEFAULT_POLICY,
-    geo: Annotated[
-        Path | None, typer.Option("--geo", help="Country database (MMDB) instead of the installed one.", show_default=False)
-    ] = None,
-    geo2: Annotated[Path | None, typer.Option("--geo2", help="Second country database, which must agree.", show_default=False)] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option("--source", metavar="FILE=NAME", help="Read FILE as the policy's \\[sources.NAME] says.", show_default=False),
-    ] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="First day or instant; facts always apply.", show_default=False)] = None,
-    to: Annotated[str | None, typer.Option("--to", help="First day or instant no more read.", show_default=False)] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Close the days that end before here, too.", show_default=False)] = None,
+    policy: PolicyFile = DEFAULT_POLICY,
+    geo: Geo = None,
+    geo2: Geo2 = None,
+    source: Sources = None,
+    from_: From = None,
+    to: To = None,
+    until: Until = None,
 ) -> None:
     """Write the features of every closed licence-day to a Parquet file (their table: docs/features.md)."""
     errors, console = Console(stderr=True), Console()

@@ -21,32 +21,23 @@ from streams.host_policy import geo_table
 from streams.sources import resolve
 from streams.times import parse_time
 from vigie import version
+from vigie.options import DEFAULT_POLICY, From, Geo, Geo2, Inputs, PolicyFile, Sources, To, Until
 from vigie.progress import Bar
 
-#: The policy that acts when none is given; ``policies`` lies beside this package, in the repo and where it is installed.
-DEFAULT_POLICY = Path(__file__).resolve().parents[1] / "policies" / "default.toml"
 #: A date without a time is its midnight here: days are those of the policy's default zone.
 ZONE = ZoneInfo("Europe/Paris")
-PATH = typer.Argument(help="Files of events (.jsonl, .jsonl.gz, .csv), directories of them, or - for standard input.", show_default=False)
 
 
 def run(
-    inputs: Annotated[list[str], PATH],
+    inputs: Inputs,
     out: Annotated[Path, typer.Option("--out", help="Directory of the results; made if need be.", show_default=False)],
-    policy: Annotated[Path, typer.Option("--policy", help="Policy in force before the first event.", show_default=False)] = DEFAULT_POLICY,
-    geo: Annotated[
-        Path | None, typer.Option("--geo", help="Country database (MMDB) instead of the installed one.", show_default=False)
-    ] = None,
-    geo2: Annotated[Path | None, typer.Option("--geo2", help="Second country database, which must agree.", show_default=False)] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option("--source", metavar="FILE=NAME", help="Read FILE as the policy's \\[sources.NAME] says.", show_default=False),
-    ] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="First day or instant; facts always apply.", show_default=False)] = None,
-    to: Annotated[str | None, typer.Option("--to", help="First day or instant no more judged.", show_default=False)] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", help="Let timers run up to here after the last event.", show_default=False)
-    ] = None,
+    policy: PolicyFile = DEFAULT_POLICY,
+    geo: Geo = None,
+    geo2: Geo2 = None,
+    source: Sources = None,
+    from_: From = None,
+    to: To = None,
+    until: Until = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=64, help="Processes; the result is the same for any number.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")] = False,
 ) -> None:

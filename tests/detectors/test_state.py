@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from detectors import snapshot, state
 from detectors.errors import StateError
+from detectors.outputs import Alert
 from support.core import Bench, call, ms, reg
 
 T0 = ms("2026-03-02 10:00")
@@ -69,3 +72,19 @@ def test_a_damaged_snapshot_says_what_to_do() -> None:
 def test_a_restored_partition_is_byte_for_byte_the_one_that_was_taken() -> None:
     taken = snapshot.take(quiet_week().partition)
     assert snapshot.take(snapshot.restore(taken)) == taken
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("v*.state")), ids=lambda file: file.stem)
+def test_a_partition_written_by_every_past_version_is_read_and_goes_on(file: Path) -> None:
+    partition = snapshot.restore(file.read_bytes())
+    assert {alert for licence in partition.licences.values() for alert in licence.alerts} >= {"abroad-stay"}
+    said = [output for event in [reg("2026-04-20 10:00"), *call("2026-04-20 10:05")] for output in partition.step(event)]
+    said += partition.finish(ms("2026-04-22"))
+    assert any(isinstance(output, Alert) and output.state == "closed" for output in said)
+
+
+def test_there_is_a_golden_file_of_this_version() -> None:
+    assert (GOLDEN / f"v{state.VERSION}.state").exists()
