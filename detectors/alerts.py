@@ -169,7 +169,7 @@ def _statement(
         against=(*finding.against, *(f"not automatic: {reason}" for reason in reasons)),
         coverage=covered,
         supersedes=alert.statement.supersedes if alert is not None else (),
-        money_at_risk_cents=money.at_risk(finding, ctx.tenant.fact, decisions.month_left(ctx)),
+        money_at_risk_cents=money.at_risk(finding, ctx.tenant.fact, ctx.clock.day_of(ctx.now)),
         money_if_wrong_cents=money.if_wrong(ctx.tenant.fact, stopped),
         score=ctx.licence.score,
         policy_version=ctx.merged.version,

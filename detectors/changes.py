@@ -19,6 +19,10 @@ from detectors.step import Partition
 
 Change = tuple[bytes, bytes | None]
 
+#: Keys of the table of repeats in one piece, at most 160 bytes each (an id of 128 characters stands for coordinates in history).
+#: All of a busy hour in one value would be 50 MB; a record may have 1 MiB.
+PIECE_KEYS = 4_096
+
 _piece = msgspec.msgpack.Decoder(dict[int, tuple[int, str, int]])
 
 
@@ -94,14 +98,17 @@ def rebuild(number: int, records: Iterable[tuple[bytes, bytes]], detectors: Dete
 
 
 def _repeats(partition: Partition, added: list[tuple[int, int]]) -> list[Change]:
-    """New keys of the table of repeats as one piece per hour; pieces of hours that were forgotten are removed."""
+    """New keys of the table of repeats as pieces per hour; pieces of hours that were forgotten are removed."""
     found: list[Change] = []
     repeats = partition.state.repeats
     for hour in sorted({hour for hour, _ in added} & repeats.keys()):
         table = repeats[hour]
-        name = f"r/{hour}/{partition.state.accepted}".encode()
-        found.append((name, msgspec.msgpack.encode({key: table[key] for h, key in added if h == hour})))
-        partition.pieces.setdefault(hour, []).append(name)
+        keys = [key for h, key in added if h == hour]
+        for at in range(0, len(keys), PIECE_KEYS):
+            # The table of an hour only grows: its size names each piece once. (What was accepted does not grow by broadcasts.)
+            name = f"r/{hour}/{len(table) - len(keys) + at}".encode()
+            found.append((name, msgspec.msgpack.encode({key: table[key] for key in keys[at : at + PIECE_KEYS]})))
+            partition.pieces.setdefault(hour, []).append(name)
     for hour in sorted(partition.pieces.keys() - repeats.keys()):
         found += [(name, None) for name in partition.pieces.pop(hour)]
     return found

@@ -5,6 +5,7 @@ A day is a wall-clock day: 29 March 2026 has 23 hours in Paris and is one day al
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -38,6 +39,21 @@ def weekday(day: int) -> int:
     1
     """
     return (day + 3) % 7
+
+
+def days_to_billing(day: int, billing_day: int) -> int:
+    """Days from ``day`` to the next billing day after it; one that a month does not have is that month's last day.
+
+    >>> days_to_billing(number("2026-01-30"), 31), days_to_billing(number("2026-01-31"), 31)
+    (1, 28)
+    """
+    today = EPOCH + timedelta(days=day)
+    for month in (today.month - 1, today.month):
+        year, month = today.year + month // 12, month % 12 + 1
+        due = date(year, month, min(billing_day, monthrange(year, month)[1]))
+        if due > today:
+            return (due - today).days
+    raise ValueError(f"billing_day must lie between 1 and 31, not {billing_day}")
 
 
 class DayClock:

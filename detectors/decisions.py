@@ -40,13 +40,6 @@ def exempt(ctx: Context, rule: str, tenant_wide: bool) -> bool:
     )
 
 
-def month_left(ctx: Context) -> float:
-    """Days left of a month of 30 days that ends on the tenant's billing day."""
-    fact = ctx.tenant.fact
-    day = ctx.clock.day_of(ctx.now)
-    return float((fact.billing_day if fact is not None else 1) - day) % 30
-
-
 def breaker_allows(core: Partition, ctx: Context) -> bool:
     """Whether one more automatic suspension of this tenant may go out in this event-time hour; opens the breaker when not.
 

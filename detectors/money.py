@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from detectors.days import DAY, days_to_billing
 from detectors.events import Tenant
 from detectors.rule import Finding
 
@@ -12,17 +13,18 @@ MOST_EXTRAPOLATION = 3
 MILLICENTS = 1_000
 
 
-def at_risk(finding: Finding, fact: Tenant | None, month_left: float) -> int:
+def at_risk(finding: Finding, fact: Tenant | None, today: int) -> int:
     """Cents that may be lost: the rated calls so far and the same rate for the rest of the month, or one month's fee per licence.
 
     Args:
         finding: its ``cost`` (thousandths of a cent) covers its ``window``.
         fact: the tenant's account, for the fee.
-        month_left: days left of the billing month.
+        today: the day it is said on; the billing month ends on the tenant's billing day.
     """
     if finding.cost:
-        days = max(1, (finding.window.to - finding.window.from_) // 86_400_000)
-        projected = finding.cost + int(finding.cost * month_left / days)
+        days = max(1, (finding.window.to - finding.window.from_) // DAY)
+        left = days_to_billing(today, fact.billing_day if fact is not None else 1)
+        projected = finding.cost + finding.cost * left // days
         return min(projected, MOST_EXTRAPOLATION * finding.cost) // MILLICENTS
     return monthly_fee(fact) * max(1, len(finding.involved))
 
