@@ -155,6 +155,8 @@ def _refusal(event: Review, alert: OpenAlert, licence: LicenceState, causes: lis
         return ""
     if alert.statement.licence is None:
         return "a customer's alert names licences; restrict them one by one"
+    if event.until is not None and event.until <= event.time:
+        return "'until' lies in the past"
     automatic = any(c.decided_by == AUTOMATIC for c in causes)
     wanted = set(event.restrictions)
     if event.second_review_id is None and ("credentials" in wanted or not automatic):

@@ -166,6 +166,13 @@ def test_a_stale_review_keeps_its_verdict_and_its_action_is_refused() -> None:
     assert b.partition.counts["actions_refused"] == 1
 
 
+def test_a_restriction_that_would_already_have_ended_is_refused() -> None:
+    b = bench(mode="review").feed(*calls(3))
+    b.feed(review(T0 + 10 * MINUTE, b.alerts()[-1], "breach", "restrict", second_review_id="r0", until=T0))
+    assert b.suspensions() == []
+    assert "past" in b.alerts()[-1].against[-1]
+
+
 def test_a_persons_cause_is_lifted_by_a_person_or_its_until_and_by_nothing_else() -> None:
     b = bench(mode="review").feed(*calls(3))
     until = T0 + 48 * HOUR
