@@ -118,7 +118,7 @@ def _mode(core: Partition, ctx: Context, finding: Finding, params: Params, alert
         reasons.append(f"this rule is always reviewed for a {kind.replace('_', ' ')}")
     if finding.level == "breach":
         reasons.extend(finding.not_automatic if not finding.automatic else ())
-        if core.origin == "bootstrap":
+        if core.origin == "bootstrap" or _crossed_in_history(alert):
             reasons.append("found in history: automatic needs a crossing after go-live")
         if ctx.licence.fact is None:
             reasons.append("no account fact is known for this licence")
@@ -129,6 +129,11 @@ def _mode(core: Partition, ctx: Context, finding: Finding, params: Params, alert
         if "outgoing" in params.restrictions and _desk_phone(ctx):
             reasons.append("a desk phone was registered on this licence in the last 30 days: the app alone cannot be stopped")
     return ("review", tuple(reasons)) if reasons else ("auto", ())
+
+
+def _crossed_in_history(alert: OpenAlert | None) -> bool:
+    """Whether the breach of an open alert was found by a bootstrap: its growth after go-live is no crossing."""
+    return alert is not None and (alert.statement.origin, alert.statement.level) == ("bootstrap", "breach")
 
 
 def _desk_phone(ctx: Context) -> bool:
@@ -154,7 +159,7 @@ def _statement(
         tenant=ctx.tenant.tenant,
         licence=None if finding.tenant_wide else ctx.licence.licence,
         mode=mode,
-        origin=core.origin,
+        origin="bootstrap" if _crossed_in_history(alert) else core.origin,
         measured=finding.measured,
         limit=finding.limit,
         unit=finding.unit,

@@ -1,7 +1,8 @@
 """What changed in a partition since it was last asked, as keys and bytes: the live checkpoint writes only that.
 
 Keys: ``l/tenant/licence``, ``t/tenant``, ``p`` (the partition's own), and ``r/hour/n`` (the table of repeats, in pieces: a busy
-partition adds 250 keys a second to it, and writing two hours of them again each second would be 70 MB/s).
+partition adds 250 keys a second to it, and writing two hours of them again each second would be 70 MB/s). Keys that begin with a
+zero byte are the host's own.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def rebuild(number: int, records: Iterable[tuple[bytes, bytes]], detectors: Dete
     state = PartitionState(number)
     for key, value in records:
         kind = key[:2]
+        if key.startswith(b"\0"):
+            continue  # the host's own
         if kind == b"l/":
             licence = decode("l", value)
             partition.licences[(licence.tenant, licence.licence)] = licence

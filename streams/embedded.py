@@ -95,7 +95,7 @@ def run(settings: Settings, progress: Progress | None = None) -> dict[str, Any]:
         VigieError: see ``judged``; nothing is written then.
     """
     with judged(settings, progress) as done:
-        return _publish(settings, done)
+        return publish_results(settings, done)
 
 
 @contextmanager
@@ -125,8 +125,8 @@ def judged(
         raise UsageError(f"{settings.out}: cannot be made an output directory ({error.strerror}); choose another --out") from error
     with own(settings.out), fewer_collections():
         work = settings.out / WORK
-        journal = _begin(settings, work)
-        located = _order(settings, work, journal, recorded, said)
+        journal = begin(settings, work)
+        located = read_and_order(settings, work, journal, recorded, said)
         for path in work.glob("events-*.run"):
             path.unlink()
         if journal.stage == "detect":
@@ -141,7 +141,7 @@ def judged(
         shutil.rmtree(work)
 
 
-def _order(settings: Settings, work: Path, journal: Journal, recorded: bool, progress: Progress) -> dict[str, Any] | None:
+def read_and_order(settings: Settings, work: Path, journal: Journal, recorded: bool, progress: Progress) -> dict[str, Any] | None:
     """The first two stages, as far as they are not done; gives the facts of the databases, ``None`` without one."""
     geo = geo_table(settings.policy)
     country_db = settings.country_db or (settings.base / geo.country_db if geo.country_db else None)
@@ -158,6 +158,9 @@ def _order(settings: Settings, work: Path, journal: Journal, recorded: bool, pro
             journal.save(work)
         if journal.stage == "order":
             order(work, journal, stamper, settings.policy, progress)
+        if recorded:
+            # An exported log brings its places along; no database is asked.
+            return {"built": journal.order.built, "databases": []} if journal.order.built else None
         if not where.covered:
             return None
         databases = [_database(path) for path in (country_db, second_db) if path is not None]
@@ -172,7 +175,12 @@ def _recorded(inputs: list[Input]) -> bool:
     return any(headers)
 
 
-def _begin(settings: Settings, work: Path) -> Journal:
+def begin(settings: Settings, work: Path) -> Journal:
+    """The journal of the run: that of the killed one it resumes, or a new one.
+
+    Raises:
+        UsageError: a resumed run that is not the one that was killed.
+    """
     asked = _asked(settings)
     if settings.resume and work.is_dir():
         journal = Journal.load(work)
@@ -204,7 +212,8 @@ def _database(path: Path) -> dict[str, Any]:
         return {"file": path.name, "bytes": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _publish(settings: Settings, done: Judged) -> dict[str, Any]:
+def publish_results(settings: Settings, done: Judged) -> dict[str, Any]:
+    """Sort what was said into the output files, put all of them in place at once, and give the summary."""
     work, journal = done.work, done.journal
     ready = work / _READY
     shutil.rmtree(ready, ignore_errors=True)

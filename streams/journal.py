@@ -52,7 +52,7 @@ class OrderState(msgspec.Struct):
     """Result of the second stage: the log, and what was seen on the way.
 
     ``uncounted`` are events that were read and that detection does not count: ticks, and what a log of one partition alone
-    says to all.
+    says to all. ``built`` is the build day of the newest database whose places an exported log carries.
     """
 
     logs: list[int] = []
@@ -64,6 +64,7 @@ class OrderState(msgspec.Struct):
     last: int = 0
     unresolved: int = 0
     seen: list[Seen] = []
+    built: str = ""
 
 
 class Journal(msgspec.Struct):

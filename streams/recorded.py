@@ -67,6 +67,9 @@ def _replay(logs: Logs, letters: Letters, read: ReadState, inputs: Sequence[Inpu
                 state.last = max(state.last, event.time)
                 if isinstance(event, Registration | Call | Message):
                     census.see(event)
+                    place = None if isinstance(event, Message) else event.loc
+                    if place is not None and place.country:
+                        state.built = max(state.built, place.built)
                 if isinstance(event, Tick) or (own and not event.tenant):
                     state.uncounted += 1
                 if own is not None:

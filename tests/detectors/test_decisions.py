@@ -244,3 +244,24 @@ def test_any_cut_and_resume_says_the_same_as_a_straight_run() -> None:
     for every in (1, 2, 5):
         cut = Bench({"rules": {"probe": {}}}, detectors={"probe": PROBE}, restart_every=every).feed(*events).until(T0 + 200 * HOUR).said
         assert cut == straight
+
+
+def test_history_suspends_nobody_and_a_breach_it_found_stays_in_review_after_go_live() -> None:
+    past = bench()
+    past.partition.origin = "bootstrap"
+    past.feed(*calls(3))
+    assert [(a.level, a.mode, a.origin) for a in past.alerts()] == [("notice", "auto", "bootstrap"), ("breach", "review", "bootstrap")]
+    past.partition.origin = "live"
+    past.feed(*calls(6, T0 + HOUR))
+    assert past.suspensions() == []
+    assert (past.alerts()[-1].mode, past.alerts()[-1].origin, past.alerts()[-1].measured) == ("review", "bootstrap", 6)
+    past.feed(*calls(4, ms("2026-03-03 10:00")))
+    assert len(past.suspensions()) == 1
+
+
+def test_a_crossing_after_go_live_is_automatic_although_history_raised_the_notice() -> None:
+    past = bench()
+    past.partition.origin = "bootstrap"
+    past.feed(*calls(2))
+    past.partition.origin = "live"
+    assert past.feed(*calls(1, T0 + HOUR)).suspensions()[0].state == "active"

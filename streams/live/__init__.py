@@ -1,0 +1,1 @@
+"""The live host: input topics to frames (ingest), frames to decisions (detect)."""
