@@ -14,10 +14,15 @@ from typing import Annotated
 import typer
 
 from vigie import version
+from vigie.bootstrap import bootstrap
+from vigie.detect import detect
 from vigie.dev.up import dev_app
 from vigie.explain import explain
 from vigie.features import features
 from vigie.geo import geo_app
+from vigie.ingest import ingest
+from vigie.log import log_app
+from vigie.replay import replay
 from vigie.run import run
 from vigie.schema import schema
 from vigie.topics import topics_app
@@ -32,7 +37,12 @@ app = typer.Typer(
 app.command()(run)
 app.command()(explain)
 app.command()(features)
+app.command()(ingest)
 app.command()(schema)
+app.command()(detect)
+app.command()(bootstrap)
+app.command()(replay)
+app.add_typer(log_app, name="log")
 app.add_typer(geo_app, name="geo")
 app.add_typer(dev_app, name="dev")
 app.add_typer(topics_app, name="topics")
