@@ -222,7 +222,10 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
                     other = talk_of(up, digest64(up.key))
                     if apart(talk, other, least):
                         self._overlap(ctx, s, p, talk, other)
-        insort(s.talks, talk, key=end_of)
+        if not s.talks or talk.end >= s.talks[-1].end:
+            s.talks.append(talk)
+        else:
+            insort(s.talks, talk, key=end_of)
         while len(s.talks) > MOST_TALKS or (s.talks and s.talks[0].end < ctx.now - DAY):
             del s.talks[0]
 
