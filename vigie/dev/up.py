@@ -23,12 +23,11 @@ from rich.markup import escape
 from rich.text import Text
 
 from detectors.errors import VigieError
-from streams.topics import Layout
 from vigie.dev.broker import Broker
-from vigie.dev.process import Child, DevelopmentError, free_port
+from vigie.dev.process import LOOPBACK, Child, DevelopmentError, free_port
 from vigie.dev.redis import Redis
 from vigie.dev.server import Server
-from vigie.topics import create, require_topics
+from vigie.options import DEFAULT_POLICY, Geo, PolicyFile
 
 dev_app = typer.Typer(help="The whole system on one machine, for development.", no_args_is_help=True)
 
@@ -47,18 +46,33 @@ class Service(NamedTuple):
 
     Args:
         name: in front of each line that it prints.
-        command: program and arguments; ``{bootstrap}``, ``{redis}``, ``{data}`` (a directory of its own) and ``{port}`` (a free
-            port of its own) are filled in.
+        command: program and arguments; ``{kafka}``, ``{redis}`` and ``{policy}`` (where they are), ``{host}`` (the address to listen
+            on), ``{port}`` (a port of its own) and ``{data}`` (a directory of its own) are filled in.
         ready: address that answers 200 when it is ready, filled in likewise; empty: it is ready when it runs.
+        port: the one that people expect it on, and its container has; 0: any.
+        once: it does its work and ends, and what stands below needs that work.
     """
 
     name: str
     command: tuple[str, ...]
     ready: str = ""
+    port: int = 0
+    once: bool = False
 
 
-#: In the order in which they start; they stop in the opposite one.
-SERVICES: list[Service] = []
+def _watched(name: str, command: str, port: int) -> Service:
+    """A process with /metrics, /health and /ready."""
+    return Service(name, (*command.split(), "--metrics-host", "{host}", "--metrics-port", "{port}"), "http://{host}:{port}/ready", port)
+
+
+#: The system. ``docker-compose.yml`` runs the very same commands; a test compares them and starts them from there. They start in
+#: this order and stop in the opposite one.
+SERVICES = (
+    Service("topics", ("vigie", "topics", "create", "--bootstrap", "{kafka}", "--replication", "1"), once=True),
+    _watched("ingest", "vigie ingest --bootstrap {kafka} --policy {policy} --instance 0/1", 9464),
+    _watched("detect-1", "vigie detect --bootstrap {kafka} --name detect-1", 9465),
+    _watched("detect-2", "vigie detect --bootstrap {kafka} --name detect-2", 9466),
+)
 
 
 class Ended(DevelopmentError):
@@ -72,35 +86,37 @@ def up_command(
     data: Annotated[
         Path | None, typer.Option("--data", help="Keep data and logs here; without it they are gone at the end.", show_default=False)
     ] = None,
+    policy: PolicyFile = DEFAULT_POLICY,
+    geo: Geo = None,
 ) -> None:
     """Start Kafka, Redis, the topics and all processes of vigie; stop them on Ctrl-C."""
+    given = {"policy": str(policy)} | ({"geo": str(geo)} if geo else {})
+    more = ("--geo", "{geo}") if geo else ()
+    services = [one._replace(command=(*one.command, *more)) if one.name == "ingest" else one for one in SERVICES]
     try:
         with ExitStack() as stack:
             directory = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigie-")))
-            up(directory, SERVICES, Console())
+            up(directory, services, given, Console())
     except VigieError as error:
         Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(getattr(error, "exit_status", 3)) from None
 
 
-def up(directory: Path, services: Sequence[Service], out: Console) -> None:
+def up(directory: Path, services: Sequence[Service], given: dict[str, str], out: Console) -> None:
     """Run everything until SIGINT or SIGTERM, then stop it in the opposite order, each by its process id.
 
     Args:
         directory: for data and logs.
-        services: what to start once the topics are there.
+        services: what to start once the servers answer.
+        given: what to fill into their commands, besides the servers' addresses.
         out: where addresses and the services' lines go.
 
     Raises:
         DevelopmentError: something could not be started.
         Ended: something ended by itself.
-        VigieError: the topics in ``directory`` differ from the contracts.
     """
     with ctrl_c_stops(out), Broker(directory / "kafka", KAFKA_PORT) as broker, Redis(directory / "redis", REDIS_PORT) as redis:
-        create(broker.bootstrap, Layout(replication=1))
-        require_topics(broker.bootstrap)
-        _say(out, f"kafka      {broker.bootstrap}", f"redis      {redis.url}", f"data       {directory}")
-        run(services, {"bootstrap": broker.bootstrap, "redis": redis.url}, directory, out, [broker, redis])
+        run(services, {"kafka": broker.bootstrap, "redis": redis.url, **given}, directory, out, [broker, redis])
 
 
 def run(services: Sequence[Service], given: dict[str, str], directory: Path, out: Console, servers: Sequence[Server] = ()) -> NoReturn:
@@ -108,9 +124,9 @@ def run(services: Sequence[Service], given: dict[str, str], directory: Path, out
 
     Args:
         services: what to start, in order.
-        given: what to fill into their commands, besides a directory and a port of their own.
+        given: what to fill into their commands, besides an address, a port and a directory of their own.
         directory: for their directories.
-        out: where their lines go.
+        out: where their lines go, and, once all are ready, a table of what is where.
         servers: what must go on running besides.
 
     Raises:
@@ -122,13 +138,19 @@ def run(services: Sequence[Service], given: dict[str, str], directory: Path, out
         for number, service in enumerate(services):
             own = directory / service.name
             own.mkdir(parents=True, exist_ok=True)
-            filled = {**given, "data": str(own), "port": str(free_port())}
+            filled = {**given, "data": str(own), "host": LOOPBACK, "port": str(free_port(service.port or None))}
             child, copier = _start(service, filled, Text(f"{service.name:<10} ", COLOURS[number % len(COLOURS)]), out)
             running.callback(_stop, child, copier)
-            started.append((service, child, service.ready.format_map(filled)))
+            if service.once:
+                _wait_for_end(service, child)
+                # What it said stands above what the next ones say.
+                copier.join(timeout=1)
+            else:
+                started.append((service, child, service.ready.format_map(filled)))
         for service, child, ready in started:
             _wait(service, child, ready)
-        _say(out, "ready; Ctrl-C stops everything")
+        places = {**given, **{service.name: ready for service, _, ready in started if ready}, "data": str(directory)}
+        _say(out, "", *(f"{name:<10} {place}" for name, place in places.items()), "ready; Ctrl-C stops everything")
         watched = [*((one.name, one.status) for one in servers), *((one.name, child.status) for one, child, _ in started)]
         while True:
             for name, status in watched:
@@ -167,6 +189,16 @@ def _wait(service: Service, child: Child, ready: str) -> None:
         if time.monotonic() > deadline:
             raise DevelopmentError(f"{service.name} was not ready within {READY_S:.0f} s ({ready} did not answer 200)")
         time.sleep(LOOK_S)
+
+
+def _wait_for_end(service: Service, child: Child) -> None:
+    deadline = time.monotonic() + READY_S
+    while (status := child.status()) is None:
+        if time.monotonic() > deadline:
+            raise DevelopmentError(f"{service.name} did not end within {READY_S:.0f} s")
+        time.sleep(LOOK_S)
+    if status != 0:
+        raise Ended(f"{service.name} ended with status {status}; everything was stopped")
 
 
 def _is_up(address: str) -> bool:
