@@ -9,7 +9,7 @@ BIN := .venv/bin
 STRICT := detectors streams
 RELAXED := $(wildcard models pbx vigie bench tests)
 
-.PHONY: help setup lint test run bench lock clean
+.PHONY: help setup lint test run bench soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ run: setup ## judge the samples: six customers over 120 days and a real Kamailio
 
 bench: setup ## measure speed and memory; prints a table and writes bench/out/results.json
 	$(BIN)/python -m bench
+
+soak: setup ## a million events on a real Kafka through kills, stops, pauses and poison; about 15 minutes
+	@scripts/system-packages
+	@scripts/kafka-jars
+	$(BIN)/python -m bench.soak
 
 lock: ## pin the dependencies of pyproject.toml anew, with hashes, in requirements.lock
 	scripts/lock
