@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -54,7 +54,7 @@ class World:
         self.bootstrap, self.prefix = broker.bootstrap, prefix
         create(broker.bootstrap, Layout(prefix, PARTITIONS, 1, ("paris",)))
 
-    def send(self, topic: str, records: list[tuple[bytes | None, bytes | None]], **options: object) -> None:
+    def send(self, topic: str, records: Sequence[tuple[bytes | None, bytes | None]], **options: object) -> None:
         produce(self.bootstrap, self.prefix + topic, records, **options)
 
     def facts(self) -> None:
@@ -90,7 +90,7 @@ class World:
     @contextmanager
     def ingest(self, *options: str) -> Iterator[Child]:
         """A running ingest that is ready."""
-        command = [VIGIE, "ingest", "--bootstrap", self.bootstrap, "--prefix", self.prefix, *options]
+        command: list[str] = [str(VIGIE), "ingest", "--bootstrap", self.bootstrap, "--prefix", self.prefix, *options]
         with tempfile.TemporaryFile() as output:  # not a pipe: nobody reads it
             child = Child(command, output.fileno(), {"VIGIE_HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"})
             try:
@@ -251,7 +251,8 @@ def test_a_killed_ingest_loses_nothing_repeats_only_coordinates_and_commits_noth
         send_traffic(world, events[part * 4_000 : part * 4_000 + 4_000])
         world.send("calls", poison[part::3])
         with world.ingest() as child:
-            until(lambda before=part: sum(map(len, world.log().values())) > before * 4_000 + 1_500, 60)
+            enough = part * 4_000 + 1_500
+            until(lambda most=enough: sum(map(len, world.log().values())) > most, 60)  # type: ignore[misc]
             child.kill()
         there = {(event.src, event.line) for log in world.log().values() for event in log}
         there |= {(str(letter["src"]), int(str(letter["line"]))) for letter in world.letters()}
@@ -336,14 +337,14 @@ def metrics(port: int) -> str:
 
 @pytest.mark.parametrize("instance", ["1/1", "x", "9/12"])
 def test_an_instance_that_cannot_be_is_refused(world: World, instance: str) -> None:
-    command = [VIGIE, "ingest", "--bootstrap", world.bootstrap, "--prefix", world.prefix, "--instance", instance]
+    command: list[str] = [str(VIGIE), "ingest", "--bootstrap", world.bootstrap, "--prefix", world.prefix, "--instance", instance]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 2
     assert b"--instance" in done.stderr
 
 
 def test_ingest_refuses_topics_that_differ(broker: Broker, prefix: str) -> None:
-    command = [VIGIE, "ingest", "--bootstrap", broker.bootstrap, "--prefix", prefix]
+    command: list[str] = [str(VIGIE), "ingest", "--bootstrap", broker.bootstrap, "--prefix", prefix]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 3
     assert b"vigie topics create" in done.stderr
