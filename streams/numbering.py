@@ -322,6 +322,9 @@ class Dialling:
             cls = _HOME_TYPES.get(kind, "fixed")
         else:
             cls = "intl_premium" if kind == PhoneNumberType.PREMIUM_RATE else "intl_fixed_mobile"
+        if kind == PhoneNumberType.UNKNOWN and text[:1] == "+":
+            # Nothing is known of its plan, so no digit of it is a trunk prefix to be dropped: +31 0 000… would lose one at each look.
+            return text, cls
         return phonenumbers.format_number(number, PhoneNumberFormat.E164), cls
 
 

@@ -21,7 +21,7 @@ from streams.wire_types import RECORDED_MAX
 
 STDIN = "-"
 SUFFIXES = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz", ".log", ".log.gz")
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 #: What is kept of a line that never ends: enough for the reader to see that it is too long.
 _LONGEST_KEPT = RECORDED_MAX + 1
 

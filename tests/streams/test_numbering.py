@@ -500,6 +500,7 @@ def test_an_answer_is_the_same_from_a_fresh_plan_and_the_same_object_from_the_ca
     assert NumberPlan().classify(dialled, e164, **tenant) == first
 
 
+@example("+310000000")
 @given(st.from_regex(r"\A\+[1-9][0-9]{6,13}\Z"))
 def test_a_normalised_number_is_normalised_already(number):
     once = PLAN.classify(number)
