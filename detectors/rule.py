@@ -61,13 +61,6 @@ class Finding(msgspec.Struct, kw_only=True):
     replaces: bool = False
 
 
-class Vector(msgspec.Struct, frozen=True):
-    """One line of a rule's table of vectors, for its page and the test that runs it."""
-
-    name: str
-    expected: str
-
-
 P = TypeVar("P", bound=Params)
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -77,7 +70,7 @@ class Detector(Generic[P, S]):
 
     Class attributes: ``rule`` (the id used everywhere), ``clause`` (contract article), ``title`` (one line), ``unit``,
     ``applies`` (licence type to ``auto`` or ``review``; a missing type is not judged), ``Params``, ``State`` (per licence),
-    ``TenantState`` (per tenant, or None), ``Facts`` (schema of what the screen plots), ``sees``/``cannot_see`` for the page.
+    ``TenantState`` (per tenant, or None), ``Facts`` (schema of what the screen plots).
     """
 
     rule: ClassVar[str]

@@ -80,7 +80,8 @@ class Partition:
         self.ctx.partition = self.state
         self.ctx.emit = self.say
         self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.event = [], [], [], None
-        #: What ``changes`` has not collected yet: states touched, keys added to the repeats (None: it never asked), and its pieces.
+        #: What ``changes`` has not collected yet: states touched, keys added to the repeats, and its pieces. Nothing is noted
+        #: until it first asks (None), when it takes everything: files are judged without it.
         self.touched: set[tuple[str, str]] = set()
         self.unsaved: list[tuple[int, int]] | None = None
         self.pieces: dict[int, list[bytes]] = {}
@@ -234,7 +235,8 @@ class Partition:
         licence = self.licences.get(key)
         if licence is None:
             licence = self.licence_state(event.tenant, event.licence)
-        self.touched.add(key)
+        if self.unsaved is not None:
+            self.touched.add(key)
         ctx = self.ctx
         plan: Plan = licence.plan or self._plan(licence)
         outline = plan.outline
@@ -332,7 +334,8 @@ class Partition:
 
     def turn(self, ctx: Context, licence: LicenceState) -> Plan:
         """Make it the licence's turn: whatever is reported next is said of it."""
-        self.touched.add((licence.tenant, licence.licence))
+        if self.unsaved is not None:
+            self.touched.add((licence.tenant, licence.licence))
         plan: Plan = licence.plan or self._plan(licence)
         outline = plan.outline
         ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, outline.merged, outline.clock, plan.home_zone

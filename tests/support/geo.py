@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmdb_writer import MMDBWriter
-from netaddr import IPSet  # type: ignore[import-untyped]  # has no stubs of its own
+from netaddr import IPSet
 
 Layout = Literal["maxmind", "dbip"]
 
