@@ -114,10 +114,11 @@ class Judge:
         return self._meter.add(len(events))
 
     def changed(self, number: int) -> list[tuple[str, bytes]]:
-        """Key and encoded state of every licence that changed since this was asked last."""
+        """Key and encoded state of every licence that changed since this was asked last; the first time, of every one."""
         partition = self._of(number)
-        touched = sorted(key for key in partition.touched if key[1] and key in partition.licences)
-        partition.touched = set()
+        # A partition notes what it touches only once somebody asks (``detectors.changes``).
+        touched = sorted(partition.licences if partition.unsaved is None else partition.touched & partition.licences.keys())
+        partition.touched, partition.unsaved = set(), []
         return [("/".join(key), encode(partition.licences[key])) for key in touched]
 
     def licence(self, number: int, key: str) -> bytes:
