@@ -103,7 +103,9 @@ def track(ctx: Context, calls: Calls, event: Call, direction: str, hooks: Hooks)
 
     ``direction`` is the call's direction seen from this licence (an internal call is inbound for its callee).
     """
-    key = f"{event.pbx}\0{event.linked_id or event.call_id}"
+    # A licence that diverts a call has two: the one that came in and the one it pays for. Both have the same ``linked_id``.
+    way = "<" if direction == "inbound" else ""
+    key = f"{event.pbx}\0{way}{event.linked_id or event.call_id}"
     phase = event.phase
     number = event.dest.e164 if event.dest is not None else ""
     call = calls.up.get(key)

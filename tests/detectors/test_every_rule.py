@@ -9,6 +9,8 @@ import random
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,12 +31,16 @@ each_rule = pytest.mark.parametrize("rule", sorted(RULES))
 
 
 @cache
-def traffic() -> tuple[Event, ...]:
-    return tuple(sorted(everything(), key=lambda e: (e.time, rank(e), e.pbx, e.id)))
+def traffic(rule: str) -> tuple[Event, ...]:
+    """Everybody's traffic, and the abuse that only this rule sees (``support/abuse``)."""
+    found = everything()
+    if find_spec(f"support.abuse.{rule.replace('-', '_')}") is not None:
+        found += import_module(f"support.abuse.{rule.replace('-', '_')}").traffic()
+    return tuple(sorted(found, key=lambda e: (e.time, rank(e), e.pbx, e.id)))
 
 
 def run(rule: str, **kw: int) -> Bench:
-    return Bench(facts=[], detectors={rule: RULES[rule]}, **kw).feed(*traffic()).until(UNTIL)  # type: ignore[arg-type]
+    return Bench(facts=[], detectors={rule: RULES[rule]}, **kw).feed(*traffic(rule)).until(UNTIL)  # type: ignore[arg-type]
 
 
 @cache
@@ -94,7 +100,7 @@ def test_an_alert_is_restated_at_most_once_per_step_of_evidence(rule: str) -> No
 @each_rule
 def test_no_emergency_call_and_nothing_we_refused_feeds_it(rule: str) -> None:
     marked = []
-    for event in traffic():
+    for event in traffic(rule):
         copy = msgspec.structs.replace(event)
         if hasattr(copy, "emergency"):
             copy.emergency = True
