@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from detectors import decisions
+from detectors import account, decisions
 from detectors.errors import PolicyError
 from detectors.events import Erase, ModelEvent, PolicyEvent, Reference, Review, Score
 from detectors.outputs import Breaker, DeadLetter
@@ -14,6 +14,9 @@ from detectors.state import LicenceState, TenantState
 
 if TYPE_CHECKING:
     from detectors.step import Partition
+
+#: References that a console groups by and no rule reads: kept, a year of attacks would ride in every checkpoint of a partition.
+CAMPAIGNS = "campaign/"
 
 
 def on_review(core: Partition, event: Review) -> None:
@@ -47,7 +50,7 @@ def on_policy(core: Partition, event: PolicyEvent) -> None:
     for licence in core.licences.values():
         licence.plan = None
     for name, tenant in sorted(core.tenants.items()):
-        core.touched.add((name, ""))
+        core.note(name)
         if tenant.breaker_since is not None:
             limit = policy.merged(name, "").general.breaker_limit
             core.say(Breaker(tenant=name, state="closed", count=len(tenant.automatic), limit=limit, since=core.ctx.now))
@@ -55,7 +58,9 @@ def on_policy(core: Partition, event: PolicyEvent) -> None:
 
 
 def on_reference(core: Partition, event: Reference) -> None:
-    """Reference data by name, from its place or its ``effective_from``."""
+    """Reference data by name, from its place or its ``effective_from``; what no rule reads leaves nothing behind."""
+    if event.name.startswith(CAMPAIGNS):
+        return
     if event.effective_from is not None and event.effective_from > event.time:
         core.state.coming = sorted([*core.state.coming, event], key=lambda r: (r.effective_from or 0, r.time, r.id))
         heapq.heappush(core.heap, (event.effective_from, "", "", ""))
@@ -80,6 +85,7 @@ def on_score(core: Partition, event: Score) -> None:
     licence = core.licences.get((event.tenant, event.licence))
     if licence is not None and event.role == "champion":
         licence.score = event.score
+        core.note(event.tenant, event.licence)
 
 
 def on_erase(core: Partition, event: Erase) -> None:
@@ -88,12 +94,14 @@ def on_erase(core: Partition, event: Erase) -> None:
     if tenant is None:
         return
     for name in [event.licence] if event.licence else sorted(tenant.licences):
-        core.touched.add((event.tenant, name))
+        core.note(event.tenant, name)
         licence = core.licences.pop((event.tenant, name), None)
         if licence is not None:
             core.turn(core.ctx, licence)
             decisions.publish(core, core.ctx, [])
         tenant.licences.pop(name, None)
+        if licence is not None and licence.fact is not None:
+            account.forget_numbers(tenant, licence.fact)
     if not event.licence:
         del core.tenants[event.tenant]
 

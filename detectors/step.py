@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from detectors import account, alerts, calls, control, decisions
+from detectors import account, alerts, audit, calls, control, decisions, metering
 from detectors.context import Context
 from detectors.coverage import CDRS, DEVICES, PHASES, PLACES, REGISTRATIONS
 from detectors.days import DAY, HOUR, day_clock
@@ -79,7 +79,7 @@ class Partition:
         self.ctx = Context()
         self.ctx.partition = self.state
         self.ctx.emit = self.say
-        self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.event = [], [], [], None
+        self.ctx.findings, self.ctx.withdrawals, self.ctx.wakes, self.ctx.claims, self.ctx.event = [], [], [], [], None
         #: What ``changes`` has not collected yet: states touched, keys added to the repeats, and its pieces. Nothing is noted
         #: until it first asks (None), when it takes everything: files are judged without it.
         self.touched: set[tuple[str, str]] = set()
@@ -141,6 +141,10 @@ class Partition:
         """Add to a count."""
         self.state.counts[name] = self.state.counts.get(name, 0) + by
 
+    def note(self, tenant: str, licence: str = "") -> None:
+        """A state changed outside of its licence's turn: the next checkpoint must hold it."""
+        self.touched.add((tenant, licence))
+
     def say(self, output: Output) -> None:
         """Add an output of the current event."""
         self._out.append(output)
@@ -167,6 +171,7 @@ class Partition:
             self.state.now = max(self.state.now, at)
             self.ctx.now, self.ctx.event = at, None
             if isinstance(holder, TenantState):
+                self.note(tenant)
                 account.tenant_facts_due(self, holder)
                 continue
             plan = self.turn(self.ctx, holder)
@@ -186,6 +191,8 @@ class Partition:
         ctx = self.ctx
         while ctx.findings or ctx.withdrawals:
             alerts.settle(self, ctx)
+        if ctx.claims:
+            metering.settle(self, ctx)
         if ctx.wakes:
             for wake in ctx.wakes:
                 heapq.heappush(self.heap, wake)
@@ -208,18 +215,23 @@ class Partition:
     def _close_day(self, licence: LicenceState, plan: Plan) -> None:
         ctx, day = self.ctx, licence.closing
         if licence.calls.ended or licence.calls.up:
-            calls.forget(licence.calls, ctx.now)
+            calls.forget(licence.calls, ctx.now, plan.outline.lost_after)
         if licence.marks and licence.marks[0].time <= ctx.now - DAY:
             licence.marks = [mark for mark in licence.marks if mark.time > ctx.now - DAY]
+        if licence.ledger is not None:
+            metering.forget(ctx, licence.ledger)
         evidence.close_day(ctx, day)
         licence.closed = day
         for hook, i, params in plan.outline.closed:
             hook(ctx, plan.states[i], params, day)
         self.settle()
+        quiet = not licence.alerts
         for rule in list(licence.alerts) if licence.alerts else ():
             holds = plan.outline.holds.get(rule)
             if holds is not None and rule in licence.alerts and not holds[0](ctx, plan.states[holds[1]], holds[2], day):
                 ctx.close(rule, "the measure is below the notice limit")
+        if licence.called:
+            audit.close_day(self, ctx, day, quiet)
         if licence.last_day > day or licence.alerts:
             self._close_at(licence, day + 1)
         else:
@@ -316,7 +328,7 @@ class Partition:
             calls.track(ctx, licence.calls, event, direction, TO_RULES)
         if changed is not None:
             self._located(licence, plan, changed)
-        if ctx.findings or ctx.withdrawals or ctx.wakes:
+        if ctx.findings or ctx.withdrawals or ctx.wakes or ctx.claims:
             self.settle()
 
     def _message(self, event: Message) -> None:

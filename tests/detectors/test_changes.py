@@ -8,9 +8,10 @@ import pytest
 
 from detectors import changes, snapshot
 from detectors.errors import StateError
-from detectors.events import Erase, rank
+from detectors.events import Erase, Event, Message, PolicyEvent, Score, Tick, rank
+from detectors.state import encode
 from detectors.step import Partition
-from support.core import Bench, ms, reg
+from support.core import Bench, call, exemption, licence_fact, ms, reg, tenant_fact
 from support.traffic import everything
 
 UNTIL = ms("2026-04-25 12:00")
@@ -50,6 +51,34 @@ def test_a_partition_rebuilt_from_its_checkpoints_says_what_the_straight_run_say
             topic.write(changes.collect(cut))
             assert snapshot.take(changes.rebuild(0, topic.items())) == snapshot.take(cut)
     assert again + cut.finish(UNTIL) == said + straight.finish(UNTIL)
+
+
+def test_every_state_that_an_event_of_any_kind_changes_is_in_the_next_checkpoint() -> None:
+    """A licence fact that no event of the licence followed was once forgotten by a worker that was killed."""
+    later = {"effective_from": ms("2026-03-02 12:00")}
+    events: list[Event] = [
+        tenant_fact("2026-03-02 08:00"),
+        tenant_fact("2026-03-02 08:01", "quiet", **later),
+        licence_fact("2026-03-02 08:02"),
+        licence_fact("2026-03-02 08:03", "102", **later),
+        exemption("2026-03-02 08:04", ("autodial",), "2026-03-01", "2026-04-01", "101"),
+        reg("2026-03-02 09:00"),
+        reg("2026-03-02 09:01", licence="102"),
+        *call("2026-03-02 09:02", phases=True),
+        Score(id="s", time=ms("2026-03-02 09:10"), tenant="acme", licence="101", day="2026-03-01", score=0.5),
+        Message(id="m", time=ms("2026-03-02 09:11"), tenant="acme", licence="102"),
+        PolicyEvent(id="p2", time=ms("2026-03-02 09:12"), body={"general": {"salt": "other"}}),
+        Tick(time=ms("2026-03-02 13:00")),
+        Tick(time=ms("2026-03-04 13:00")),
+    ]
+    partition, topic = Partition(0), Topic()
+    topic.write(changes.collect(partition))
+    for event in events:
+        partition.step(event)
+        topic.write(changes.collect(partition))
+        wanted = {f"l/{tenant}/{name}".encode(): encode(state) for (tenant, name), state in partition.licences.items()}
+        wanted |= {f"t/{tenant}".encode(): encode(state) for tenant, state in partition.tenants.items()}
+        assert {key: value for key, value in topic.items() if key[:2] in (b"l/", b"t/")} == wanted, event
 
 
 def test_only_what_changed_is_written() -> None:
