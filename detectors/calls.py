@@ -26,8 +26,8 @@ MOST_ENDED = 64
 LOST_ANSWERED = 2 * HOUR
 #: One that nobody answered stops counting after ten minutes: no network lets a phone ring longer.
 LOST_RINGING = 10 * MINUTE
-#: After this a call whose end never came is closed as lost (policy of ``long-call``: ``max_call_hours``).
-LOST = 24 * HOUR
+#: After so many hours a call whose end never came is closed as lost (policy of ``long-call``: ``max_call_hours``).
+LOST_HOURS = 24
 
 NOWHERE = Dest()
 
@@ -71,6 +71,15 @@ class CallState(msgspec.Struct, array_like=True, kw_only=True):
     def talk(self) -> int:
         """Milliseconds of talk, 0 when nobody answered or while the call is up."""
         return max(0, self.ended - self.answered) if self.answered is not None and self.ended is not None else 0
+
+    @property
+    def told(self) -> bool:
+        """Whether the end of every leg was told: a call closed because its key was used again has an end that nobody told."""
+        # Asked at each end of a call: a generator would cost three times as much.
+        for _, still_up in self.legs.values():  # noqa: SIM110
+            if still_up:
+                return False
+        return True
 
     def counts_until(self) -> int:
         """The instant after which an open call no longer counts as up."""
@@ -156,13 +165,18 @@ def close(ctx: Context, calls: Calls, call: CallState, at: int, hooks: Hooks) ->
     hooks.ended(ctx, call, 1)
 
 
-def forget(calls: Calls, now: int) -> None:
-    """Drop ended calls older than an hour; close calls whose end never came as lost, without reporting talk."""
+def lose(calls: Calls, key: str) -> None:
+    """Close a call whose end never came as lost, without reporting talk."""
+    del calls.up[key]
+    calls.lost += 1
+
+
+def forget(calls: Calls, now: int, lost_after: int) -> None:
+    """Drop ended calls older than an hour; close those up for longer than ``lost_after`` (ms from their start) as lost."""
     for key in [k for k, c in calls.ended.items() if c.ended is not None and c.ended < now - KEEP_ENDED]:
         del calls.ended[key]
-    for key in [k for k, c in calls.up.items() if c.started < now - LOST]:
-        del calls.up[key]
-        calls.lost += 1
+    for key in [k for k, c in calls.up.items() if c.started < now - lost_after]:
+        lose(calls, key)
 
 
 def _open(ctx: Context, event: Call, key: str, direction: str, number: str) -> CallState:

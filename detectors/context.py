@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from detectors.alert_state import standing_alert
+from detectors.billing import ZONE, BillingClock, billing_clock
 from detectors.days import DayClock
 from detectors.digest import keyed
 from detectors.events import Event
+from detectors.metering import Claim, Claimed, Talked
 from detectors.outputs import Evidence, Output
 from detectors.rule import Finding
 
@@ -24,14 +27,14 @@ class Context:
 
     Attributes: ``now`` (event time or exact deadline, ms), ``event`` (None at timers), ``partition``, ``tenant``,
     ``licence`` (states), ``merged`` (policy in force), ``home_zone`` (home countries in force), ``clock`` (days of the
-    policy's zone), ``findings`` (what was reported, in order), ``emit`` (hands over an output that is no finding: it follows
-    those already said). While an event is judged also ``today`` (the day of its time) and ``device``, ``weak`` (the licence's
-    own phone in it, as ``location.evidence.device_of`` gives it).
+    policy's zone), ``findings`` (what was reported, in order), ``claims`` (what rules asked to be metered, see ``claim``), ``emit``
+    (hands over an output that is no finding: it follows those already said). While an event is judged also ``today`` (the day of
+    its time) and ``device``, ``weak`` (the licence's own phone in it, as ``location.evidence.device_of`` gives it).
     """
 
     __slots__ = (
-        "clock", "device", "emit", "event", "findings", "home_zone", "licence", "merged", "now", "partition", "tenant", "today", "wakes",
-        "weak", "withdrawals",
+        "claims", "clock", "device", "emit", "event", "findings", "home_zone", "licence", "merged", "now", "partition", "tenant", "today",
+        "wakes", "weak", "withdrawals",
     )  # fmt: skip
 
     now: int
@@ -42,6 +45,7 @@ class Context:
     device: str
     weak: bool
     emit: Callable[[Output], None]
+    claims: list[Claim]
     partition: PartitionState
     tenant: TenantState
     licence: LicenceState
@@ -65,7 +69,7 @@ class Context:
 
         New is: no open alert of the rule, a higher level, a measure that doubled, or one that grew on a later day.
         """
-        return self._wants(self.licence.alerts.get(rule), level, measured)
+        return self._wants(standing_alert(self.licence.alerts, rule, self.now), level, measured)
 
     def tenant_wants(self, rule: str, level: str, measured: int) -> bool:
         """The same for the alert of the whole tenant."""
@@ -74,7 +78,7 @@ class Context:
     def _wants(self, alert: OpenAlert | None, level: str, measured: int) -> bool:
         if alert is None:
             return True
-        said = alert.statement
+        said = alert.own
         if LEVELS[level] > LEVELS[said.level]:
             return True
         if LEVELS[level] < LEVELS[said.level] or measured <= said.measured:
@@ -96,6 +100,34 @@ class Context:
     def propose_lift(self, rule: str, why: str) -> None:
         """The reason for the restriction has gone although the episode goes on: lift as the policy's ``lift`` says."""
         self.withdrawals.append((rule, "lift", why, False))
+
+    @property
+    def billing(self) -> BillingClock:
+        """Billing months of the customer; of an unknown one, those that begin on the first."""
+        fact = self.tenant.fact
+        return billing_clock(ZONE, 1) if fact is None else billing_clock(fact.time_zone, fact.billing_day)
+
+    def claim(self, rule: str, call: Talked, from_: int, to: int, about: int = 0) -> None:
+        """Claim [from, to] (ms) of an answered call as off-plan: it takes the place of the rule's earlier claim on that call.
+
+        Records follow after the alerts of the event (``metering``). ``about`` is a note of the rule's own, found by ``claimed``.
+        """
+        self.claims.append(Claim(rule, call, from_, to, about))
+
+    def release(self, rule: str, call: Talked) -> None:
+        """Take the rule's claim on a call back, if it has one."""
+        if self.claims or self.licence.ledger is not None:
+            self.claims.append(Claim(rule, call, 0, 0, 0))
+
+    def claimed(self, rule: str, about: int) -> list[Claimed]:
+        """Calls that the rule has claimed with that note, in this billing month and the last."""
+        ledger = self.licence.ledger
+        return [] if ledger is None else ledger.about(rule, about)
+
+    def meter_again(self) -> None:
+        """Judge all claims of the licence again: an exemption came or went."""
+        if self.licence.ledger is not None:
+            self.claims.append(Claim("", None, 0, 0, 0))
 
     def wake(self, rule: str, at: int) -> None:
         """Call the rule's ``timer`` at the instant ``at`` (one deadline per rule and licence; a new one replaces it)."""

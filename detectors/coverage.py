@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 #: Bits of ``LicenceState.seen``.
 REGISTRATIONS, PHASES, CDRS, PLACES, DEVICES = 1, 2, 4, 8, 16
+#: Its offer is unknown: what only unlimited offers limit is not covered, and it was counted.
+NO_OFFER = 32
+#: Nobody said which terminals are approved for it, or which networks its site has: each was counted.
+NO_TERMINALS, NO_NETWORKS = 64, 128
 
 
 def coverage_of(licence: LicenceState, needs: tuple[str, ...], notes: tuple[str, ...] = ()) -> Coverage:

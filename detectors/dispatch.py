@@ -17,6 +17,9 @@ MOST_MARKS = 50
 
 def _started(ctx: Context, call: CallState) -> None:
     licence = ctx.licence
+    day = ctx.clock.day_of(call.started)
+    if day > licence.closed:
+        licence.called[day] = licence.called.get(day, 0) + 1
     if call.direction != "inbound":
         licence.marks.append(Mark(call.started, "call", call.dest.e164, call.country, call.network, call.src, call.line))
         if len(licence.marks) > MOST_MARKS:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from detectors.calls import LOST_HOURS
+from detectors.days import HOUR
 from detectors.rule import Detector
 
 if TYPE_CHECKING:
@@ -28,13 +30,14 @@ class Outline:
     """
 
     __slots__ = (
-        "answered", "clock", "closed", "desk_agents", "ended", "facts", "holds", "located", "merged", "message", "registration",
-        "rules", "started", "timers",
+        "answered", "clock", "closed", "desk_agents", "ended", "facts", "holds", "located", "lost_after", "merged", "message",
+        "registration", "rules", "started", "timers",
     )  # fmt: skip
 
     def __init__(self, detectors: Detectors, merged: Merged, clock: DayClock, kind: str) -> None:
         self.merged, self.clock = merged, clock
         self.desk_agents = merged.general.desk_phone_agents
+        self.lost_after = getattr(merged.rules.get("long-call"), "max_call_hours", LOST_HOURS) * HOUR
         self.rules = [(rule, detector) for rule, detector in detectors.items() if kind in detector.applies]
         self.registration = self._hooks("registration")
         self.started = self._hooks("call_started")
@@ -54,11 +57,12 @@ class Outline:
 class Plan:
     """What the events of one licence go to: the hooks it shares, and the states of its rules in their order."""
 
-    __slots__ = ("home_zone", "outline", "states", "tenant")
+    __slots__ = ("home_zone", "offer", "outline", "states", "tenant")
 
     def __init__(self, outline: Outline, licence: LicenceState, tenant: TenantState) -> None:
         self.outline, self.tenant = outline, tenant
         self.home_zone = home_zone(licence, tenant, outline.merged)
+        self.offer = next((f.offer for f in (licence.fact, tenant.fact) if f is not None and f.offer is not None), None)
         self.states = tuple(rule_state(licence.rules, rule, detector.State) for rule, detector in outline.rules)
 
 

@@ -6,6 +6,7 @@ Older versions are upgraded on reading (golden files keep every past one); a new
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from detectors.calls import Calls
 from detectors.errors import StateError
 from detectors.events import Exemption, Licence, Reference, Tenant
 from detectors.location.evidence import Days, Egress
+from detectors.metering import Ledger
 
 VERSION = 1
 NEVER = 1 << 62
@@ -39,7 +41,8 @@ class LicenceState(msgspec.Struct, array_like=True):
 
     ``timers`` maps a name (``day``, a rule, ``review``) to its deadline. ``rules`` holds each rule's own state. ``hidden``
     counts findings that an exemption hid, per rule. ``aor`` is the last one seen while no fact is known. ``seen`` says what
-    the sources delivered (bits of ``coverage``). ``closing`` is the day that closes next (-1: none), ``closed`` the last one.
+    the sources delivered (bits of ``coverage``). ``called`` counts calls by day until it closes. ``closing`` is the day
+    that closes next (-1: none), ``closed`` the last one. ``ledger`` holds the calls that were metered, None until there is one.
     """
 
     tenant: str
@@ -64,13 +67,16 @@ class LicenceState(msgspec.Struct, array_like=True):
     aor: str = ""
     score: float | None = None
     plan: Any = None
+    ledger: Ledger | None = None
+    called: dict[int, int] = {}
 
 
 class TenantState(msgspec.Struct, array_like=True):
     """All that is known of one tenant.
 
     ``licences`` maps each licence to its type, ``""`` when no fact is known, and ``-type`` when it is not active.
-    ``automatic`` holds the times of the last automatic suspensions (breaker).
+    ``automatic`` holds the times of the last automatic suspensions (breaker). ``numbers`` maps the last nine digits of each number
+    of the tenant (``significant``) to the licence that has it.
     """
 
     tenant: str
@@ -87,12 +93,14 @@ class TenantState(msgspec.Struct, array_like=True):
     hidden: dict[str, int] = {}
     timers: dict[str, int] = {}
     plan: Any = None
+    numbers: dict[int, str] = {}
 
 
 class PartitionState(msgspec.Struct, array_like=True):
     """What belongs to no tenant: policy, reference data, models, the table of repeats, counts, the clock of the log.
 
-    ``repeats`` maps an hour of event time to {key: [digest, source, line]}.
+    ``repeats`` maps an hour of event time to {key: [digest, source, line]}; ``audited`` the last closed days to how many
+    licence-days could be drawn for an audit and how many were.
     """
 
     number: int = 0
@@ -104,6 +112,7 @@ class PartitionState(msgspec.Struct, array_like=True):
     repeats: dict[int, dict[int, tuple[int, str, int]]] = {}
     accepted: int = 0
     counts: dict[str, int] = {}
+    audited: dict[int, tuple[int, int]] = {}
 
 
 class Header(msgspec.Struct, array_like=True):
@@ -120,14 +129,24 @@ _header = msgspec.msgpack.Decoder(tuple[Header, msgspec.Raw])
 
 
 def encode(state: LicenceState | TenantState | PartitionState) -> bytes:
-    """A value as bytes, header first. What is rebuilt on reading (``plan``) is not written."""
+    """A value as bytes, header first. What is rebuilt on reading is not written: ``plan``, and rules that remember nothing yet.
+
+    Of 18 rules a quiet licence stirs five: leaving the others out saves 150 bytes of 1,200.
+    """
     if isinstance(state, PartitionState):
         return _encode((Header(VERSION, NEVER), state))
-    plan, state.plan = state.plan, None
+    plan, rules = state.plan, state.rules
+    state.plan, state.rules = None, {rule: rules[rule] for rule in sorted(rules) if rules[rule] != _untouched(type(rules[rule]))}
     try:
         return _encode((Header(VERSION, min(state.timers.values(), default=NEVER)), state))
     finally:
-        state.plan = plan
+        state.plan, state.rules = plan, rules
+
+
+@cache
+def _untouched(kind: type[Any]) -> Any:
+    """A rule's state as it begins; a state that was not typed yet since it was read is a list, and is written as it is."""
+    return None if kind is list else kind()
 
 
 def decode(kind: str, data: bytes) -> Any:
