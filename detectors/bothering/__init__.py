@@ -1,0 +1,1 @@
+"""Attempts that ring somebody for nothing: what ``harassment`` counts, by number."""

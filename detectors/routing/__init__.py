@@ -1,0 +1,1 @@
+"""Calls that a line carries for others: what ``gateway`` counts."""
