@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from detectors import decisions, money
-from detectors.alert_state import OpenAlert
+from detectors import decisions, merging, money
+from detectors.alert_state import HOST, OpenAlert, takeover_of
 from detectors.context import LEVELS, Context
 from detectors.coverage import coverage_of
 from detectors.days import DAY, MINUTE
 from detectors.digest import identifier
-from detectors.outputs import Alert, Mode
+from detectors.outputs import MODES, Alert, Mode
 from detectors.rule import Finding, Params
 
 if TYPE_CHECKING:
     from detectors.step import Partition
 
-MODES = {"shadow": 0, "review": 1, "auto": 2}
 PROPOSED = "lift proposed"
 
 
@@ -34,6 +33,8 @@ def settle(core: Partition, ctx: Context) -> None:
             alert = (ctx.tenant.alerts if tenant_wide else ctx.licence.alerts).get(rule)
             if alert is not None:
                 end(core, ctx, alert, state, why)
+            elif state == "withdrawn" and not tenant_wide:
+                _withdraw_sign(core, ctx, rule, why)
     if ctx.findings:
         found, ctx.findings = ctx.findings, []
         for finding in found:
@@ -43,15 +44,17 @@ def settle(core: Partition, ctx: Context) -> None:
 def end(core: Partition, ctx: Context, alert: OpenAlert, state: str, why: str) -> None:
     """Withdraw or close an alert, or propose the lift of its restriction, and lift what may be lifted without a person."""
     said = alert.statement
-    lifts = state == "withdrawn" or core.params(ctx, said.rule).lift == "auto"
+    lifts = state == "withdrawn" or all(core.params(ctx, rule).lift == "auto" for rule in (said.rule, *alert.signs))
+    freed: list[OpenAlert] = []
     if state != "lift":
         scope = ctx.tenant.alerts if said.licence is None else ctx.licence.alerts
         scope.pop(said.rule, None)
         restate(core, ctx, alert, state=state, against=(*said.against, why))
+        freed = merging.release(core, ctx, alert, state)
     elif not lifts and alert.applied and PROPOSED not in " ".join(said.against):
         restate(core, ctx, alert, against=(*said.against, f"{PROPOSED}: {why}"))
     if lifts:
-        decisions.lift_automatic(core, ctx, said.alert_id)
+        decisions.lift_automatic(core, ctx, said.alert_id, freed)
 
 
 def restate(core: Partition, ctx: Context, alert: OpenAlert, **changes: Any) -> None:
@@ -59,6 +62,14 @@ def restate(core: Partition, ctx: Context, alert: OpenAlert, **changes: Any) -> 
     alert.statement = msgspec.structs.replace(alert.statement, update=alert.statement.update + 1, issued_at=ctx.now, **changes)
     alert.said_day = ctx.clock.day_of(ctx.now)
     core.say(alert.statement)
+
+
+def _withdraw_sign(core: Partition, ctx: Context, rule: str, why: str) -> None:
+    """A finding that became part of a takeover's alert is taken back."""
+    host = ctx.licence.alerts.get(HOST)
+    if host is not None and rule in host.signs:
+        merging.detach(core, ctx, host, rule, why)
+        decisions.narrow(core, ctx, host)
 
 
 def _raise(core: Partition, ctx: Context, finding: Finding) -> None:
@@ -70,36 +81,49 @@ def _raise(core: Partition, ctx: Context, finding: Finding) -> None:
         hidden[finding.rule] = hidden.get(finding.rule, 0) + 1
         core.count("exempted")
         return
+    host = None if finding.tenant_wide or params.mode == "shadow" else takeover_of(scope, finding.rule, ctx.now)
+    if host is not None and alert is None:
+        alert = host.signs.get(finding.rule)
     mode, reasons = _mode(core, ctx, finding, params, alert)
     if alert is not None and not _news(ctx, alert, finding, mode):
         return
     acts = mode == "auto" and finding.level == "breach" and not (alert is not None and alert.applied)
-    if acts and not decisions.breaker_allows(core, ctx):
+    if acts and not decisions.acted(ctx, finding.rule, host or alert) and not decisions.breaker_allows(core, ctx):
         acts, mode, reasons = False, "review", (*reasons, "this customer's circuit breaker is open until an operator has looked")
         if alert is not None and not _news(ctx, alert, finding, mode):
             return
     statement = _statement(core, ctx, finding, params, mode, reasons, alert)
     if alert is None:
-        alert = scope[finding.rule] = OpenAlert(statement)
+        alert = OpenAlert(statement)
     else:
-        alert.statement = statement
+        alert.statement, alert.alone = statement, None
     alert.said_day = ctx.clock.day_of(ctx.now)
-    if finding.replaces:
-        _supersede(core, ctx, finding, alert)
-    core.say(alert.statement)
+    taken: tuple[str, ...] = ()
+    if host is not None:
+        taken = merging.attach(core, ctx, host, alert)
+    else:
+        scope[finding.rule] = alert
+        if finding.replaces:
+            _supersede(core, ctx, finding, alert)
+        if finding.rule == HOST and not finding.tenant_wide:
+            taken = merging.absorb(core, ctx, alert)
+        core.say(alert.statement)
     if alert.doubling and finding.measured >= alert.doubling:
         # Twice what the person judged is something new to judge (decisions: growth).
         alert.verdict, alert.doubling = "", 0
+        if host is not None:
+            host.verdict = ""
     if acts:
         alert.applied = True
-        decisions.apply_automatic(core, ctx, alert, params)
+    if acts or taken:
+        decisions.apply_automatic(core, ctx, host or alert, params.restrictions if acts else (), taken)
 
 
 def _news(ctx: Context, alert: OpenAlert, finding: Finding, mode: Mode) -> bool:
-    said = alert.statement
+    said = alert.own
     if LEVELS[finding.level] != LEVELS[said.level]:
         return LEVELS[finding.level] > LEVELS[said.level]
-    if MODES[mode] > MODES[said.mode]:
+    if MODES[mode] > MODES[said.mode] or finding.new_sign:
         return True
     if finding.measured <= said.measured:
         return False
@@ -133,7 +157,7 @@ def _mode(core: Partition, ctx: Context, finding: Finding, params: Params, alert
 
 def _crossed_in_history(alert: OpenAlert | None) -> bool:
     """Whether the breach of an open alert was found by a bootstrap: its growth after go-live is no crossing."""
-    return alert is not None and (alert.statement.origin, alert.statement.level) == ("bootstrap", "breach")
+    return alert is not None and (alert.own.origin, alert.own.level) == ("bootstrap", "breach")
 
 
 def _desk_phone(ctx: Context) -> bool:

@@ -7,18 +7,18 @@ Nothing here can touch an emergency call: a suspension has no way to say so (``S
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from detectors import alerts
-from detectors.alert_state import OpenAlert
+from detectors.alert_state import HOST, SIGNS, OpenAlert
 from detectors.context import Context
 from detectors.days import DAY, HOUR
 from detectors.digest import identifier
 from detectors.events import Review
 from detectors.outputs import Breaker, Cause, Suspension
-from detectors.rule import Params
 from detectors.state import REVIEW_TIMER
 
 if TYPE_CHECKING:
@@ -58,20 +58,70 @@ def breaker_allows(core: Partition, ctx: Context) -> bool:
     return False
 
 
-def apply_automatic(core: Partition, ctx: Context, alert: OpenAlert, params: Params) -> None:
-    """Add the cause of a breach whose mode is ``auto`` and publish the licence's new record."""
-    ctx.tenant.automatic.append(ctx.now)
-    review_by = ctx.now + ctx.general.review_by_hours * HOUR
-    cause = _cause(alert, params.restrictions, "auto", AUTOMATIC, review_by)
-    _replace_cause(core, ctx, cause)
+def acted(ctx: Context, rule: str, alert: OpenAlert | None) -> bool:
+    """Whether the licence is restricted automatically by the alert, or by one that becomes part of it, already.
+
+    More of the same attack is no further suspension of the tenant.
+    """
+    mine = alert.statement.alert_id if alert is not None else ""
+    automatic = [c for c in ctx.licence.standing.causes if c.decided_by == AUTOMATIC]
+    return any(c.alert_id == mine or (rule == HOST and c.rule in SIGNS) for c in automatic)
+
+
+def apply_automatic(core: Partition, ctx: Context, alert: OpenAlert, restrictions: tuple[str, ...], taken: tuple[str, ...] = ()) -> None:
+    """Add restrictions of an automatic breach to the alert's automatic cause, and publish the licence's new record.
+
+    ``taken`` are alerts that became part of this one: the causes of persons move over as they are, the automatic ones become
+    one with its own. A cause that grew is to be reviewed anew.
+    """
+    mine = alert.statement.alert_id
+    automatic = [c for c in ctx.licence.standing.causes if c.decided_by == AUTOMATIC and c.alert_id in (mine, *taken)]
+    kept = [
+        msgspec.structs.replace(c, alert_id=mine) if c.alert_id in taken else c for c in ctx.licence.standing.causes if c not in automatic
+    ]
+    deadlines = [c.review_by for c in automatic if c.review_by is not None]
+    review_by = min(deadlines) if deadlines else None
+    if restrictions:
+        review_by = ctx.now + ctx.general.review_by_hours * HOUR
+        if not automatic:
+            ctx.tenant.automatic.append(ctx.now)
+    united = tuple(r for r in LADDER if r in restrictions or any(r in c.restrictions for c in automatic))
+    if united:
+        kept.append(_cause(alert, united, "auto", AUTOMATIC, review_by))
+    publish(core, ctx, kept)
     _wake_for_causes(core, ctx)
 
 
-def lift_automatic(core: Partition, ctx: Context, alert_id: str) -> None:
-    """Remove the automatic cause of an alert, if there is one; causes of persons stay."""
+def narrow(core: Partition, ctx: Context, alert: OpenAlert) -> None:
+    """A sign of the alert was taken back: its automatic cause keeps what the rest of it asks for."""
+    mine = alert.statement.alert_id
+    parts = [alert, *(sign for _, sign in sorted(alert.signs.items()))]
+    asked = {r for part in parts if part.applied for r in core.params(ctx, part.statement.rule).restrictions}
+    kept: list[Cause] = []
+    for cause in ctx.licence.standing.causes:
+        if cause.alert_id != mine or cause.decided_by != AUTOMATIC:
+            kept.append(cause)
+        elif left := tuple(r for r in cause.restrictions if r in asked):
+            kept.append(msgspec.structs.replace(cause, restrictions=left))
+    publish(core, ctx, kept)
+
+
+def lift_automatic(core: Partition, ctx: Context, alert_id: str, freed: Sequence[OpenAlert] = ()) -> None:
+    """Remove the automatic cause of an alert, if there is one; causes of persons stay.
+
+    ``freed`` are alerts that were part of it and stand by themselves now: each keeps what it had asked for.
+    """
     kept = [c for c in ctx.licence.standing.causes if c.alert_id != alert_id or c.decided_by != AUTOMATIC]
-    if len(kept) < len(ctx.licence.standing.causes):
-        publish(core, ctx, kept)
+    if len(kept) == len(ctx.licence.standing.causes):
+        return
+    review_by = ctx.now + ctx.general.review_by_hours * HOUR
+    for alert in freed:
+        if alert.applied and not alert.bound:
+            restrictions = core.params(ctx, alert.statement.rule).restrictions
+            kept.append(_cause(alert, restrictions, "auto", AUTOMATIC, review_by))
+    publish(core, ctx, kept)
+    if freed:
+        _wake_for_causes(core, ctx)
 
 
 def overdue(core: Partition, ctx: Context) -> None:
@@ -113,7 +163,10 @@ def review(core: Partition, ctx: Context, event: Review, alert: OpenAlert) -> No
     licence = ctx.licence
     causes = [c for c in licence.standing.causes if c.alert_id == alert.statement.alert_id]
     if event.verdict == "no_breach" or event.action == "lift":
-        alert.bound = True
+        for part in (alert, *alert.signs.values()):
+            part.bound = True
+    for sign in alert.signs.values():
+        sign.doubling = 2 * sign.statement.measured
     refusal = _refusal(event, alert, licence, causes)
     if refusal:
         core.count("actions_refused")
@@ -233,7 +286,7 @@ def _cause(
 
 
 def _replace_cause(core: Partition, ctx: Context, cause: Cause) -> None:
-    """A person's cause takes the place of any earlier one of the alert; an automatic one never replaces a person's."""
+    """A person's cause takes the place of any earlier one of the alert."""
     kept = [c for c in ctx.licence.standing.causes if c.alert_id != cause.alert_id]
     publish(core, ctx, [*kept, cause])
 

@@ -11,6 +11,8 @@ import msgspec
 
 Level = Literal["notice", "breach", "audit"]
 Mode = Literal["shadow", "review", "auto"]
+#: Modes in the order of what they may do.
+MODES = {"shadow": 0, "review": 1, "auto": 2}
 Cover = Literal["full", "partial", "none"]
 
 

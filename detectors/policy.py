@@ -35,7 +35,9 @@ class General(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ``salt`` keys hashes of numbers and the audit sample; ``review_by_hours`` is how long an automatic restriction stands
     before ``on_overdue`` acts; ``breaker_limit`` automatic suspensions of one tenant in one event-time hour (or a third of
     its licences if that is more) open the breaker; ``late_minutes``: a breach completed by a later event goes to review;
-    ``desk_phone_agents`` are globs of User-Agents, ``desk_phone_days`` how long one seen on an AoR keeps ``outgoing`` manual.
+    ``desk_phone_agents`` are globs of User-Agents, ``desk_phone_days`` how long one seen on an AoR keeps ``outgoing`` manual;
+    ``audit_per_thousand`` licence-days below every limit with ``audit_calls`` calls are shown to a person all the same, at most
+    ``audit_most`` a day and partition (0: none).
     """
 
     day_zone: str = "Europe/Paris"
@@ -50,6 +52,13 @@ class General(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     late_minutes: int = 10
     desk_phone_agents: tuple[str, ...] = ()
     desk_phone_days: int = 30
+    audit_per_thousand: int = 10
+    audit_calls: int = 5
+    audit_most: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.audit_per_thousand <= 1_000:
+            raise ValueError(f"audit_per_thousand must lie between 0 and 1000, not {self.audit_per_thousand}")
 
 
 class Merged:

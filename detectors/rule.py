@@ -36,7 +36,8 @@ class Finding(msgspec.Struct, kw_only=True):
     of the crossing day); ``issued_at`` is now, for timers their exact deadline. ``automatic`` is False when the evidence may
     not act without a person, with the reasons in ``not_automatic``. ``cost`` is what the calls of the finding cost so far, in
     thousandths of a cent. ``tenant_wide`` makes it an alert of the tenant; ``involved`` then names the licences, whose own open
-    alerts of the rule it supersedes when ``replaces`` is set.
+    alerts of the rule it supersedes when ``replaces`` is set. ``new_sign``: a sign of another kind than those already said, so it is
+    said although the measure, now of that sign, did not grow.
     """
 
     rule: str
@@ -59,6 +60,7 @@ class Finding(msgspec.Struct, kw_only=True):
     tenant_wide: bool = False
     involved: tuple[str, ...] = ()
     replaces: bool = False
+    new_sign: bool = False
 
 
 P = TypeVar("P", bound=Params)
@@ -82,6 +84,8 @@ class Detector(Generic[P, S]):
     State: type[S]
     TenantState: ClassVar[type[msgspec.Struct] | None] = None
     Facts: ClassVar[type[msgspec.Struct]]
+    #: Levels it can say: some limits of the contract have no notice below them.
+    levels: ClassVar[tuple[Level, ...]] = ("notice", "breach")
     #: What its sources must deliver, for coverage: any of ``location devices calls``.
     needs: ClassVar[tuple[str, ...]] = ()
 

@@ -40,9 +40,11 @@ def test_every_threshold_names_its_source_beside_it() -> None:
             assert re.search(r"# \S", line), f"no source: {line}"
 
 
-def test_only_the_limits_of_the_contract_itself_act_without_a_person() -> None:
+def test_only_the_limits_of_the_contract_itself_and_fraud_act_without_a_person() -> None:
     merged = Policy(tomllib.loads(DEFAULT), RULES).merged("", "")
-    assert {rule for rule, params in merged.rules.items() if params.mode == "auto"} == {"abroad-stay", "abroad-total"}
+    automatic = {rule for rule, params in merged.rules.items() if params.mode == "auto"}
+    assert automatic == {"abroad-stay", "abroad-total", "account-takeover", "toll-fraud"} & set(RULES)
+    assert all(set(merged.rules[rule].restrictions) == {"international", "paid"} for rule in automatic - {"abroad-stay", "abroad-total"})
 
 
 def test_the_cautious_policy_acts_on_nothing() -> None:

@@ -9,12 +9,34 @@ sends only CDRs tells no addresses: then nothing is covered, and the summary say
 **Honest look-alikes.** Cross-border workers (a day in Geneva each week makes a stay by its span: a person decides), crews, people on
 secondment: give them a dated exemption, whose days do not count. Holidays end at 45 days. Overseas France is home, Monaco says nothing.
 
-**It acts by itself** only when at least half of the stay's days are abroad, five or more of them have calls, two networks or two
+**When it acts by itself.** Only when at least half of the stay's days are abroad, five or more of them have calls, two networks or two
 databases agree, and the limit is reached without phones that have no id of their own; else a person decides. The first closed day at
 home lifts the restriction.
 
-**Tuning.** ``reading = "window"`` counts days abroad within any ``window_days`` instead of a stay. ``silent_days`` is how long a phone
+**How to tune.** ``reading = "window"`` counts days abroad within any ``window_days`` instead of a stay. ``silent_days`` is how long a phone
 may be off before a stay is over.
+
+**Vectors** (``tests/detectors/rules/test_abroad_stay.py``).
+
+* caught: 60 days are noticed, on the event that makes the 46th an abroad day
+  (``test_a_stay_of_60_days_raises_a_notice_on_the_event_of_day_46_and_no_breach``)
+* caught: 61 days, when the 61st closes (``test_a_stay_of_61_days_breaches_when_day_61_closes_and_suspends``)
+* caught: 7 silent days leave one stay, which breaches on 2 March
+  (``test_seven_silent_days_leave_one_stay_that_breaches_on_2_march``)
+* caught: 8 silent days begin a new stay, which breaches on 9 April with the total
+  (``test_eight_silent_days_begin_a_new_stay_that_breaches_on_9_april_with_the_total``)
+* caught: a day in Geneva every 8th day is a stay by its span, and a person decides
+  (``test_one_day_in_geneva_every_eighth_day_is_a_stay_by_its_span_and_only_reviewed``)
+* caught: lines shuffled and sent twice give the same alerts and ids
+  (``test_shuffled_and_doubled_lines_give_the_same_alerts_and_ids``)
+* caught: registrations at both sides of midnight fall on their own days, over clock changes and leap days
+  (``test_registrations_at_both_sides_of_midnight_fall_on_their_own_days_over_clock_changes_and_leap_days``)
+* caught: the day of 23 hours closes 24 hours after it began (``test_the_day_of_23_hours_closes_24_hours_after_it_began``)
+* let go: home evidence of the same device later on the 61st day
+  (``test_home_evidence_of_the_same_device_later_on_day_61_prevents_the_breach``)
+* let go: 30 days, one day at home, 30 days (``test_a_day_at_home_ends_the_stay``)
+* let go: 100 days in overseas France (``test_overseas_france_is_home``)
+* let go: 100 days behind a VPN or hosting address (``test_a_hundred_days_behind_a_vpn_or_hosting_address_raise_nothing``)
 
 >>> from detectors.events import Call, Loc
 >>> from detectors.step import Partition, step

@@ -10,11 +10,22 @@ sends only CDRs tells no addresses: then nothing is covered, and the summary say
 **Honest look-alikes.** Cross-border workers, crews, people on secondment: give them a dated exemption. A head office's proxy abroad is
 recognised when three licences and a fifth of the staff share it. Overseas France is home.
 
-**It acts by itself** only when at least half of the days that show a place at all are abroad, five or more of them have calls, two
+**When it acts by itself.** Only when at least half of the days that show a place at all are abroad, five or more of them have calls, two
 networks or two databases agree, and the limit is reached without phones that have no id of their own; else a person decides.
 
-**Tuning.** ``breach_days`` and ``notice_days`` are the contract's reading; ``lift_days`` (85) lies below the limit so that a restriction
-does not flap when an old day leaves the window.
+**How to tune.** ``breach_days`` and ``notice_days`` are the contract's reading; ``lift_days`` (85) lies below the limit so that a
+restriction does not flap when an old day leaves the window.
+
+**Vectors** (``tests/detectors/rules/test_abroad_total.py``).
+
+* caught: three trips of 30 days and one more abroad day within 365, on that very day
+  (``test_the_91st_abroad_day_within_365_breaches_on_that_very_day``)
+* caught: mostly at home, and 91 days abroad: a person decides (``test_mostly_at_home_the_breach_is_reviewed``)
+* caught: days whose exemption was revoked count again (``test_a_revoked_exemption_lets_its_days_count_again``)
+* let go: the 91st abroad day comes 365 days after the first (``test_the_91st_abroad_day_365_days_after_the_first_is_no_breach``)
+* let go: exempt days, also by an exemption that comes later
+  (``test_exempt_days_do_not_count_and_an_exemption_that_comes_later_withdraws``)
+* let go: days on which outgoing calls were restricted (``test_days_on_which_outgoing_was_restricted_do_not_count``)
 
 >>> from detectors.events import Call, Loc
 >>> from detectors.step import Partition, step

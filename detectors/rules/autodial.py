@@ -20,6 +20,17 @@ sales, not ``variation_*``: the rhythm is what tells a machine. Ratios are judge
 calls on, else on 30 days from ``floor_answered`` answered calls on, else not at all. Sources of the limits: published
 thresholds of carriers for short and cancelled calls, 75 to 100 calls a day as the ceiling of manual dialling, the rest ours.
 
+**Vectors** (``tests/detectors/rules/test_autodial.py``).
+
+* caught: one call every 20 s, 15 % answered: a notice within 30 minutes, a breach by the 200th attempt
+  (``test_a_call_every_20_s_is_noticed_within_30_minutes_and_a_breach_by_its_200th_attempt``)
+* caught: a night of robot calls to one number every minute (``test_a_night_of_robot_calls_to_one_number_every_minute_is_a_breach``)
+* caught: numbers in sequence (``test_numbers_in_sequence_are_a_machine_sign``)
+* let go: a busy salesperson, 80 calls a day, 40 % voicemail (``test_a_busy_salesperson_with_80_calls_a_day_and_voicemail_is_not_caught``)
+* let go: a person who redials a busy doctor 30 times in 20 minutes
+  (``test_a_person_who_redials_a_busy_doctor_30_times_in_20_minutes_is_not_caught``)
+* let go: short answered calls without a rate (``test_short_answered_calls_are_never_enough_alone``)
+
 A call every 20 seconds, nobody answering, is noticed at the 75th, said again when doubled, and a breach at the 200th:
 
 >>> from detectors.events import Call, Dest
@@ -141,7 +152,7 @@ class Autodial(Detector[AutodialParams, AutodialState]):
     """See the module."""
 
     rule = "autodial"
-    clause = "5.d"
+    clause = "5.d, 9.e, 9.f"
     title = "Calls placed by a machine"
     unit = "attempts/24h"
     applies: ClassVar[dict[str, Literal["auto", "review"]]] = {"softphone": "auto", "desk_phone": "review", "trunk": "review"}

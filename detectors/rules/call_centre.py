@@ -19,6 +19,20 @@ reviewer must know the house. A fund-raising week fills no five working days.
 Sources: the contract's destinations, published fair-use minutes and talk per hour of dialling teams, one operator's ratio of
 calls out and in; the days are ours.
 
+**Vectors** (``tests/detectors/rules/test_call_centre.py``).
+
+* caught: 80 calls a day to new numbers, three days a notice, five a breach
+  (``test_three_showing_days_are_a_notice_and_five_a_breach``)
+* caught: 50 answered calls a day with three hours of talk (``test_fifty_answered_calls_with_three_hours_of_talk_show``)
+* caught: a queue of one group over three licences (``test_a_queue_spread_over_three_licences_shows_and_over_two_does_not``)
+* caught: three licences and a fifth of the active ones are the customer's alert
+  (``test_three_licences_and_a_fifth_of_the_active_ones_make_it_the_customers_alert``)
+* let go: a courier who rings many doors once, briefly (``test_a_courier_who_rings_many_doors_once_and_briefly_is_not_caught``)
+* let go: a declared call centre (``test_a_declared_call_centre_is_exempt``)
+* let go: week-ends and public holidays (``test_weekends_and_public_holidays_are_no_working_days``)
+* let go: many calls to known numbers that call back
+  (``test_many_calls_to_known_numbers_that_call_back_are_one_sign_and_say_nothing``)
+
 Eighty calls to new numbers on each of five working days:
 
 >>> from detectors.events import Call, Dest
@@ -109,7 +123,7 @@ class CallCentre(Detector[CallCentreParams, CallCentreState]):
     """See the module."""
 
     rule = "call-centre"
-    clause = "5.d"
+    clause = "5.d, 9.e"
     title = "Call centre that was not declared"
     unit = "working days"
     applies: ClassVar[dict[str, Literal["auto", "review"]]] = {"softphone": "review", "desk_phone": "review", "trunk": "review"}

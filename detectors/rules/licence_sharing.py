@@ -1,27 +1,39 @@
 """Licence sharing: more people than licences (contract 5.d).
 
-What it catches
-    Two people who speak at the same time through one licence. An *overlap* is two answered outgoing calls of the licence
-    that run together for 10 s or more from different devices and different networks (/24, /48). The first is a notice;
-    overlaps on 3 days of 14 are a breach. One overlap is a breach already when, within the same 14 days, the licence was in
-    two countries faster than an aircraft flies (*distant use*) or had more devices than a person carries (*crowd*: over 3
-    registered at once, or over 8 in 30 days). For a whole customer: more softphone licences in use on a closed day than
-    are billed is a notice, a second such day within 30 a breach.
+**What it catches.** Two people who speak at the same time through one licence. An *overlap* is two answered outgoing calls of
+the licence that run together for 10 s or more from different devices and different networks (/24, /48). The first is a
+notice; overlaps on 3 days of 14 are a breach. One overlap is a breach already when, within the same 14 days, the licence was
+in two countries faster than an aircraft flies (*distant use*) or had more devices than a person carries (*crowd*: over 3
+registered at once, or over 8 in 30 days). For a whole customer: more softphone licences in use on a closed day than are
+billed is a notice, a second such day within 30 a breach.
 
-What it cannot see
-    Colleagues who take turns on one account never overlap. Two people behind one router share a network. Without device ids
-    two telephones with the same app look like one. A source that sends CDRs without addresses and devices shows nothing of
-    this: the rule is then not covered, never clean; nor is a customer whose order (``softphones_billed``) is unknown.
+**What it cannot see.** Colleagues who take turns on one account never overlap. Two people behind one router share a network.
+Without device ids two telephones with the same app look like one. A source that sends CDRs without addresses and devices
+shows nothing of this: the rule is then not covered, never clean; nor is a customer whose order (``softphones_billed``) is
+unknown.
 
-Look-alikes
-    One person with a telephone and a PC may hold a conference on one and dial from the other: once is a notice only. A
-    transfer, a conference, a second line or a change from Wi-Fi to mobile stays on one device and is no overlap. A leg that
-    the PBX forwards is placed by nobody. Only calls placed or answered are *use*: the PC left on at home goes on registering
-    while its owner flies to New York, and that is not a person in two places. An app installed anew has a new device id.
+**Honest look-alikes.** One person with a telephone and a PC may hold a conference on one and dial from the other: once is a
+notice only. A transfer, a conference, a second line or a change from Wi-Fi to mobile stays on one device and is no overlap. A
+leg that the PBX forwards is placed by nobody. Only calls placed or answered are *use*: the PC left on at home goes on
+registering while its owner flies to New York, and that is not a person in two places. An app installed anew has a new device
+id.
 
-How to tune
-    ``devices_per_licence`` for customers who hand out tablets; ``overlap_days`` up for those with many conferences; an
-    exemption for a dated occasion. It is always for a person to review: nothing here suspends by itself.
+**How to tune.** ``devices_per_licence`` for customers who hand out tablets; ``overlap_days`` up for those with many
+conferences; an exemption for a dated occasion. It is always for a person to review: nothing here suspends by itself.
+
+**Vectors** (``tests/detectors/rules/test_licence_sharing.py``).
+
+* caught: two people in two cities on one account for a week, by day 3 of overlaps
+  (``test_two_people_in_two_cities_on_one_account_for_a_week_are_a_breach_by_day_3_of_overlaps``)
+* caught: an overlap and a crowd within the same 14 days (``test_an_overlap_and_a_crowd_in_the_same_14_days_are_a_breach``)
+* caught: two countries faster than an aircraft (``test_two_countries_faster_than_an_aircraft_are_a_notice``)
+* caught: more licences in use on a closed day than are billed, twice within 30 days
+  (``test_a_second_such_day_within_30_is_a_breach``)
+* let go: phone and PC of one person, a call on hold while a second starts on the same device
+  (``test_one_person_with_phone_and_pc_with_a_call_on_hold_and_a_second_on_the_same_device_is_nothing``)
+* let go: a traveller from Paris to New York in 8 hours (``test_a_traveller_from_paris_to_new_york_in_8_hours_is_nothing``)
+* let go: a source of CDRs only is not covered, and says so (``test_a_source_of_cdrs_only_is_not_covered_and_says_so``)
+* let go: an order corrected afterwards withdraws (``test_a_correction_of_the_order_withdraws``)
 
 A call from Paris while another, from Lyon and another telephone, is up:
 

@@ -27,7 +27,7 @@ def finding(cost: int = 0, days: int = 1, involved: tuple[str, ...] = ()) -> Fin
         unit="u",
         window=Window(0, days * DAY),
         crossed_at=0,
-        issued_at=0,
+        issued_at=days * DAY,
         summary="s",
         facts=Nothing(),
         cost=cost,
@@ -59,3 +59,33 @@ def test_a_wrong_suspension_costs_18_percent_of_a_years_fee_of_what_was_stopped(
 )
 def test_a_billing_day_that_a_month_does_not_have_is_its_last_day(day: str, billing: int, left: int) -> None:
     assert days_to_billing(number(day), billing) == left
+
+
+def test_a_window_that_reaches_to_the_months_end_is_rated_by_what_has_passed_of_it() -> None:
+    month = finding(cost=1_000_000, days=30)
+    month.issued_at = 14 * DAY
+    assert money.at_risk(month, tenant_fact(billing_day=1), TODAY) == 1_500
+
+
+def test_a_fee_that_does_not_divide_is_rounded_once() -> None:
+    assert money.if_wrong(tenant_fact(monthly_fee_cents=1_000, softphones_billed=3), 3) == 1_000 * 12 * 18 // 100
+
+
+def test_the_queue_is_ordered_by_what_waiting_is_expected_to_cost() -> None:
+    assert money.expected_loss_cents(6_000, 4_320, breaches=0, verdicts=0) == (6_000 - 4_320) // 2
+    record = [money.expected_loss_cents(6_000, 4_320, breaches=n, verdicts=8) for n in range(9)]
+    assert record == sorted(record)
+    assert record[0] < 0 < record[-1]
+
+
+def test_the_champions_score_takes_the_place_of_the_rules_record() -> None:
+    assert money.expected_loss_cents(10_000, 1_000, breaches=0, verdicts=50, score=1.0) == 10_000
+    assert money.expected_loss_cents(10_000, 1_000, breaches=50, verdicts=50, score=0.0) == -1_000
+
+
+@pytest.mark.parametrize("wrong", [{"breaches": 2, "verdicts": 1}, {"breaches": -1, "verdicts": 1}])
+def test_counts_of_different_days_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="same days"):
+        money.expected_loss_cents(1, 1, **wrong)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        money.expected_loss_cents(1, 1, 0, 0, score=1.5)
