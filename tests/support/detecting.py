@@ -97,7 +97,7 @@ class Worker:
         self.port = free_port()
         self.log = directory / f"{name}-{self.port}.log"
         command = [sys.executable, "-c", "from vigie.cli import main; main()", "detect", "--bootstrap", bootstrap, "--prefix", prefix]
-        command += ["--app", f"{prefix}detect", "--name", name, "--metrics-port", str(self.port), *options]
+        command += ["--name", name, "--metrics-port", str(self.port), *options]
         with self.log.open("wb") as out:
             self.child = Child(command, out, {"PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": str(self.port)})
 

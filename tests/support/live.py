@@ -23,7 +23,7 @@ from detectors.outputs import DeadLetter
 from detectors.step import Partition
 from streams.partition import partition_of
 from streams.sources import Reader
-from streams.topics import Layout
+from streams.topics import Layout, group
 from streams.wire import Wire
 from streams.writing import encode_output
 from support.detecting import TOPICS, Worker, published
@@ -173,7 +173,7 @@ class Live:
         self.start(heir)
         self.judged(heir, 10)
         zombie.signal(signal.SIGCONT)
-        self.until(lambda: "another worker owns it" in zombie.text(), 60)
+        self.until(lambda: zombie.metric("fenced_total") > 0, 60)
 
     def judged(self, name: str, frames: int) -> None:
         """Wait until a worker judged so many frames."""
@@ -207,8 +207,7 @@ class Live:
         return {place.partition: offset for place, offset in found.items()}
 
     def _all_committed(self) -> bool:
-        group = f"{self.prefix.rstrip('.')}-ingest"
-        consumer = KafkaConsumer(bootstrap_servers=self.broker.bootstrap, group_id=group, enable_auto_commit=False)
+        consumer = KafkaConsumer(bootstrap_servers=self.broker.bootstrap, group_id=group(self.prefix, "ingest"), enable_auto_commit=False)
         try:
             places = [TopicPartition(self.prefix + topic, number) for topic in INPUTS for number in range(PARTITIONS)]
             ends = consumer.end_offsets(places)

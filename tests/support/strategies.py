@@ -74,6 +74,8 @@ def _of_schema(schema: dict[str, Any], definitions: dict[str, Any]) -> st.Search
             return TIMES
         case "string" if schema.get("format") == "date":
             return st.dates().map(str)
+        case "string" if "time zone" in schema.get("description", ""):
+            return st.sampled_from(["Europe/Paris", "Indian/Reunion", "America/St_Johns", "UTC"])
         case "string" | ["string", "null"]:
             return st.text(min_size=schema.get("minLength", 0), max_size=min(schema.get("maxLength", 12), 12))
         case _:
