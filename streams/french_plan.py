@@ -79,3 +79,30 @@ def overseas(nsn: str) -> tuple[int, str]:
             code, drop = found
             return code, nsn[drop:]
     return 33, nsn
+
+
+def french_prefixes() -> dict[str, str]:
+    """First digits behind +33 → class: what ``national_class`` reads.
+
+    >>> french_prefixes()["89"]
+    'premium'
+    """
+    return dict(_PREFIXES)
+
+
+def french_short_codes() -> dict[str, str]:
+    """First digits of a code that one can call → class: what ``short_code_class`` reads, without SMS codes.
+
+    >>> french_short_codes()["118"]
+    'short_paid'
+    """
+    return {prefix: cls for (prefix, _, text), cls in _SHORT.items() if not text}
+
+
+def overseas_prefixes() -> dict[str, tuple[int, int]]:
+    """First digits of a national number → calling code and digits to drop: what ``overseas`` reads.
+
+    >>> overseas_prefixes()["590"], overseas_prefixes()["508"]
+    ((590, 0), (508, 3))
+    """
+    return dict(_OVERSEAS)

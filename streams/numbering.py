@@ -129,6 +129,11 @@ class NumberPlan:
         )
         return profile.classify(dialled, e164, media)
 
+    @property
+    def listed(self) -> dict[str, str]:
+        """The operator's list: canonical prefix → class."""
+        return dict(self._listed)
+
     def priced(self, number: str, cls: str) -> Dest:
         """The stamp of a number of a known class, after the operator's list and prices."""
         if cls not in RESERVED:

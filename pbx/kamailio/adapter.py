@@ -1,7 +1,8 @@
 """Kamailio event lines: one JSON object per line, as ``kamailio-record.cfg`` beside this file writes them.
 
 The script emits where it decides: after ``save()``, where it refuses, and in the dialog module's event routes. The dialect is
-described in ``docs/pbx/kamailio.md``. A line may carry what a log daemon puts before it, up to and including ``EVT``.
+described in ``docs/pbx/kamailio.md``. A line may carry what a log daemon puts before it, up to and including ``EVT``; the evapi
+module sends the same objects as netstrings.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from detectors.errors import ContractError
 from detectors.events import Call, Event, Registration
 from pbx import sip
 from pbx.adapter import Coverage, IsOurs, Table
+from pbx.framing import Framing
 
 _MARK = b"EVT {"
 _REGISTRATIONS: dict[str, Literal["register", "refresh", "unregister", "expire", "failed", "refused"]] = {
@@ -66,6 +68,7 @@ class _Line(msgspec.Struct):
     expires: str | int | None = None
     instance: str | None = None
     decision: str | None = None
+    diverted_by: str | None = None
     emergency: str | int | bool = 0
     invite_ts: str | int | float | None = None
     answer_ts: str | int | float | None = None
@@ -92,6 +95,7 @@ class Kamailio:
     ('expire', 1795466412420, 'carol@pbx.test', 'edge-1')
     """
 
+    framing: Framing = "netstrings"
     coverage: Mapping[str, Coverage] = {"location": "full", "devices": "full", "calls": "full"}
 
     def __init__(self, table: Mapping[str, Any], name: str, is_ours: IsOurs) -> None:
@@ -191,6 +195,7 @@ class Kamailio:
             answered_user_agent=_said(line.answered_user_agent),
             answered_ip=_address(line.answered_ip),
             emergency=line.emergency in (1, "1", True, "true"),
+            diverted_by=_said(line.diverted_by),
             refused_by=_said(line.decision),
         )
 

@@ -41,8 +41,8 @@ class Answering(Network):
 class Gate(Kamailio):
     """``pbx/kamailio`` beside a table of numbers, as an operator installs it, and everything around it."""
 
-    def __init__(self, directory: Path, policy: dict[str, Any] | None = None) -> None:
-        self.public, self.emergency = Answering(), Answering()
+    def __init__(self, directory: Path, policy: dict[str, Any] | None = None, public: Network | None = None) -> None:
+        self.public, self.emergency = public or Answering(), Answering()
         super().__init__(directory, self.public.address)
         self._environment["VIGIE_EMERGENCY"] = self.emergency.address
         self.config = directory / "config"
@@ -110,17 +110,31 @@ class Gate(Kamailio):
             probe.bind((address, 0))
             control = probe.getsockname()[1]
         command = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", address, "-p", str(port), "-mi", address, "-ci", address]
-        command += ["-cp", str(control), "-m", "1", "-nostdin", "-timeout", "20s", "-timeout_error", "-trace_err", "-error_file", f"{own}.err"]
+        command += [
+            "-cp",
+            str(control),
+            "-m",
+            "1",
+            "-nostdin",
+            "-timeout",
+            "20s",
+            "-timeout_error",
+            "-trace_err",
+            "-error_file",
+            f"{own}.err",
+        ]
         account = keys.pop("account", keys.get("user", "nobody"))
         command += ["-s", keys.pop("service", "nobody"), "-au", account, "-ap", PASSWORD]
         for key, value in {"domain": DOMAIN, "public": self.public.address, **keys}.items():
             command += ["-key", key, value]
         with Path(f"{own}.out").open("wb") as out:
-            return subprocess.Popen([*command, f"{LOOPBACK}:{self.sip}"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.directory)
+            return subprocess.Popen(
+                [*command, f"{LOOPBACK}:{self.sip}"], stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.directory
+            )
 
     def verdict(self, run: subprocess.Popen[bytes]) -> None:
         """Fail with what sipp wrote unless its scenario ran as it stands."""
         status = run.wait(40)
         if status != 0:
             errors = "\n".join(path.read_text("utf-8", "replace")[-2500:] for path in sorted(self.directory.glob("*.err"))[-3:])
-            raise AssertionError(f"sipp ended with {status}: {run.args}\n{errors}\n{self.log()[-3000:]}")
+            raise AssertionError(f"sipp ended with {status}: {run.args!r}\n{errors}\n{self.log()[-3000:]}")
