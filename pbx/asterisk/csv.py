@@ -9,14 +9,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from detectors.digest import identifier
 from detectors.errors import ContractError
 from detectors.events import Call, Event
 from pbx.adapter import Coverage, IsOurs, Table
+from pbx.clock import instants, time_zone
 
 _BASE = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata",
@@ -24,6 +23,8 @@ _BASE = (
 )  # fmt: skip
 _NEW = ("peeraccount", "linkedid", "sequence")
 _OPTIONAL = ("uniqueid", "userfield")
+#: What our gate writes into the user field of a call that it refused (``extensions-vigie.conf``): such a call feeds no rule.
+REFUSED = "vigie-refused:"
 #: What a row cannot be judged without.
 _NEEDED = ("dst", "channel", "start", "answer", "end", "disposition")
 #: What the row's disposition means, as (SIP status, Q.850 cause). RFC 3398 §8.2.6.1 pairs causes and statuses.
@@ -37,7 +38,6 @@ _DISPOSITIONS: dict[str, tuple[int | None, int | None]] = {
 }
 #: ``PJSIP/<endpoint>-<hex>``; an endpoint may hold hyphens itself, and a channel in transfer ends in ``<ZOMBIE>``.
 _CHANNEL = re.compile(r"^(?:PJSIP|SIP)/(.+)-[0-9a-f]+(?:<\w+>)?$")
-_STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", re.ASCII)
 
 
 class MasterCsv:
@@ -63,7 +63,7 @@ class MasterCsv:
         self._pbx = checked.text("pbx", name)
         self._tenant = checked.text("tenant", "")
         self._domain = checked.text("domain").lower()
-        self._zone = _zone(checked)
+        self._zone = time_zone(checked, "with usegmtime")
         self._layouts = _layouts(checked)
         self._is_ours = is_ours
 
@@ -76,38 +76,44 @@ class MasterCsv:
         Raises:
             ContractError: for a row that cannot be read, or whose number of columns says nothing certain.
         """
-        row = self._row(record)
+        return [self.call(self._row(record), record)]
+
+    def call(self, row: Mapping[str, str], record: bytes) -> Call:
+        """The call of one row whose columns are known by their names; ``record`` is what it was read from.
+
+        Raises:
+            ContractError: for a row that cannot be understood.
+        """
         status, cause = _status(row["disposition"])
         started_at, answered_at, ended_at = self._times(row)
-        aor = self._aor(row["channel"]) or self._account(row.get("accountcode", ""))
+        aor = self.endpoint(row["channel"]) or self.account(row.get("accountcode", ""))
         callee_aor = self._callee_aor(row)
         if aor is None and callee_aor is None:
             raise ContractError(f"channel {row['channel'][:128]!r} names no endpoint and accountcode is empty: whose call is it?")
         call_id = row.get("uniqueid") or f"{row['channel']}@{row['start']}"
-        return [
-            Call(
-                id=self._id(row, record),
-                time=ended_at,
-                pbx=self._pbx,
-                tenant=self._tenant,
-                phase="cdr",
-                call_id=call_id,
-                # One row per called party: a Dial to three phones writes three rows with one uniqueid.
-                leg_id=row.get("sequence") or row.get("dstchannel", ""),
-                linked_id=row.get("linkedid") or None,
-                direction=self._direction(aor, callee_aor),
-                # RFC 3323 §4.1.1.3 names this host for callers without an identity (a call that came in over a line card).
-                aor=aor or f"{row.get('src') or 'anonymous'}@anonymous.invalid".lower(),
-                callee_aor=callee_aor,
-                caller=row.get("src") or None,
-                callee=row["dst"] or None,
-                started_at=started_at,
-                answered_at=answered_at,
-                ended_at=ended_at,
-                status=status,
-                cause=cause,
-            )
-        ]
+        return Call(
+            id=self._id(row, record),
+            time=ended_at,
+            pbx=self._pbx,
+            tenant=self._tenant,
+            phase="cdr",
+            call_id=call_id,
+            # One row per called party: a Dial to three phones writes three rows with one uniqueid.
+            leg_id=row.get("sequence") or row.get("dstchannel", ""),
+            linked_id=row.get("linkedid") or None,
+            direction=self._direction(aor, callee_aor),
+            # RFC 3323 §4.1.1.3 names this host for callers without an identity (a call that came in over a line card).
+            aor=aor or f"{row.get('src') or 'anonymous'}@anonymous.invalid".lower(),
+            callee_aor=callee_aor,
+            caller=row.get("src") or None,
+            callee=row["dst"] or None,
+            started_at=started_at,
+            answered_at=answered_at,
+            ended_at=ended_at,
+            status=status,
+            cause=cause,
+            refused_by=_refused_by(row.get("userfield", "")),
+        )
 
     def _row(self, record: bytes) -> dict[str, str]:
         text = record.decode("utf-8", "replace").rstrip("\r\n")
@@ -128,18 +134,20 @@ class MasterCsv:
             raise ContractError(f"{len(values)} columns; a row of this source has {known}")
         return dict(zip(columns, values, strict=True))
 
-    def _aor(self, channel: str) -> str | None:
+    def endpoint(self, channel: str) -> str | None:
+        """The AoR of a channel's endpoint; ``None`` when its name holds none (a line card, a local channel)."""
         match = _CHANNEL.match(channel)
         return f"{match.group(1)}@{self._domain}".lower() if match else None
 
-    def _account(self, code: str) -> str | None:
+    def account(self, code: str) -> str | None:
+        """The AoR of an account code or an extension, ``None`` for nothing."""
         if not code:
             return None
         return (code if "@" in code else f"{code}@{self._domain}").lower()
 
-    def _callee_aor(self, row: dict[str, str]) -> str | None:
+    def _callee_aor(self, row: Mapping[str, str]) -> str | None:
         """The called AoR if it is ours: the phone that was rung, else the extension that was dialled."""
-        for candidate in (self._aor(row.get("dstchannel", "")), self._account(row["dst"])):
+        for candidate in (self.endpoint(row.get("dstchannel", "")), self.account(row["dst"])):
             if candidate and self._is_ours(candidate):
                 return candidate
         return None
@@ -149,7 +157,7 @@ class MasterCsv:
             return "outbound"
         return "internal" if aor and self._is_ours(aor) else "inbound"
 
-    def _times(self, row: dict[str, str]) -> tuple[int, int | None, int]:
+    def _times(self, row: Mapping[str, str]) -> tuple[int, int | None, int]:
         """Start, answer and end in UTC milliseconds.
 
         The hour that clocks repeat in autumn gives two instants per stamp. The row also says how long the call was, in real
@@ -171,32 +179,14 @@ class MasterCsv:
         return started_at, answered_at, ended_at
 
     def _instants(self, stamp: str, column: str) -> list[int]:
-        if not _STAMP.match(stamp):
-            raise ContractError(f"{column}: expected YYYY-MM-DD HH:MM:SS, got {stamp[:64]!r}; is the column order right?")
-        try:
-            local = datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S").replace(tzinfo=self._zone)
-            if local.year < 2000:
-                raise ContractError(f"{column}: {stamp} is before the year 2000")
-            both = {int(local.replace(fold=fold).astimezone(UTC).timestamp()) * 1000 for fold in (0, 1)}
-        except (ValueError, OverflowError) as error:
-            raise ContractError(f"{column}: {stamp} is no date: {error}") from None
-        # In spring the two differ as well: there the stamp names no instant, and the earlier reading is kept.
-        return sorted(both)
+        return instants(stamp, self._zone, column)
 
-    def _id(self, row: dict[str, str], record: bytes) -> str:
+    def _id(self, row: Mapping[str, str], record: bytes) -> str:
         if row.get("uniqueid"):
             # Not the unique id alone: rows of one forked call share it.
             parts = (row.get(column) for column in ("uniqueid", "sequence", "dstchannel", "dst", "start", "end"))
             return identifier("as", self._pbx, *parts)
         return identifier("as", self._pbx, record.rstrip(b"\r\n"))
-
-
-def _zone(table: Table) -> ZoneInfo:
-    name = table.text("zone")
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise table.error("zone", f'{name!r} is no time zone; write one such as "Europe/Paris", or "UTC" with usegmtime') from None
 
 
 def _layouts(table: Table) -> dict[int, tuple[str, ...]]:
@@ -235,3 +225,7 @@ def _status(disposition: str) -> tuple[int | None, int | None]:
 def _seconds(text: str) -> int | None:
     """Milliseconds of a whole number of seconds; a fraction (cdr_custom can write one) or nothing is no help here."""
     return int(text) * 1000 if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
+def _refused_by(userfield: str) -> str | None:
+    return userfield.removeprefix(REFUSED)[:128] or None if userfield.startswith(REFUSED) else None

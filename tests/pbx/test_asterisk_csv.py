@@ -191,6 +191,11 @@ def test_quotes_commas_and_other_alphabets_in_a_caller_id_stay_in_their_field() 
     assert (call.caller, call.callee) == ('a","b', "0145678901")
 
 
+def test_a_call_that_our_gate_refused_says_by_which_decision() -> None:
+    refused = read(row(BASE, UNIQUEID, {"userfield": "vigie-refused:de-1"}))
+    assert (refused.refused_by, read(row(BASE, UNIQUEID, USERFIELD)).refused_by) == ("de-1", None)
+
+
 def test_the_checked_in_file_is_read_whole() -> None:
     calls = [read(line) for line in FIXTURE.read_bytes().splitlines()]
     assert [call.direction for call in calls] == ["outbound", "internal", "inbound", "outbound", "outbound"]

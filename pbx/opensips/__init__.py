@@ -1,0 +1,1 @@
+"""OpenSIPS: events of its event interface."""
