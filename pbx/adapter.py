@@ -7,6 +7,7 @@ keeps nothing between two records, so that a file may be read in any order, in p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any, Literal, Protocol
 
 from detectors.errors import PolicyError
@@ -19,12 +20,28 @@ IsOurs = Callable[[str], bool]
 NATIVE = "jsonl"
 
 
+#: Where the adapter of each format is; a run imports the ones it uses.
+FORMATS: dict[str, str] = {
+    "kamailio": "pbx.kamailio.adapter:Kamailio",
+    "opensips": "pbx.opensips.events:OpenSips",
+    "freeswitch": "pbx.freeswitch.events:FreeSwitch",
+    "freeswitch-cdr": "pbx.freeswitch.json_cdr:JsonCdr",
+    "asterisk-ami": "pbx.asterisk.ami:Ami",
+    "asterisk-csv": "pbx.asterisk.csv:MasterCsv",
+    "mapped": "pbx.mapped.adapter:Mapped",
+}
+
+
 class Adapter(Protocol):
     """One PBX dialect.
 
     ``name`` is the source's name in the policy; ``coverage`` says what the dialect can show at all (``location``: addresses as the
     PBX received them, ``devices``: user agents and instance ids, ``calls``). What a source cannot show is reported as not
     covered; its silence is never called clean.
+
+    Two attributes are there only where the dialect needs them: ``framing`` (``pbx.framing.Framing``, when records are not lines) and
+    ``arrived(record, at)``, which writes the time of arrival (ms) into a record that has no time of its own; whoever receives
+    it live calls that once, before anything else, so that a record sent again later is still the same.
     """
 
     name: str
@@ -59,18 +76,17 @@ def build(table: Mapping[str, Any], name: str, is_ours: IsOurs) -> Adapter | Non
     Raises:
         PolicyError: for an unknown format or key, or a value that makes no sense; the message says what is expected.
     """
-    from pbx.asterisk.csv import MasterCsv
-    from pbx.kamailio.adapter import Kamailio
-
     wanted = table.get("format", NATIVE)
     if wanted == NATIVE:
         Table(table, name, known=("pbx", "tenant"))
         return None
-    if wanted == "kamailio":
-        return Kamailio(table, name, is_ours)
-    if wanted == "asterisk-csv":
-        return MasterCsv(table, name, is_ours)
-    raise PolicyError(f'[sources.{name}] format: {wanted!r} is unknown; write "kamailio", "asterisk-csv" or "{NATIVE}"')
+    place = FORMATS.get(wanted) if isinstance(wanted, str) else None
+    if place is None:
+        *most, last = (f'"{one}"' for one in (*FORMATS, NATIVE))
+        raise PolicyError(f"[sources.{name}] format: {wanted!r} is unknown; write {', '.join(most)} or {last}")
+    module, _, cls = place.partition(":")
+    made: Adapter = getattr(import_module(module), cls)(table, name, is_ours)
+    return made
 
 
 class Table:

@@ -84,7 +84,7 @@ class Reading:
         decode, adapted = dialect.decode, dialect.adapted
         selects = self._since is not None or self._before is not None
         add, path, skip = self._sorter.add, one.path, state.line
-        reader = Reader(path)
+        reader = Reader(path, dialect.framing)
         number, read, events = 0, count.read, state.events
         for block in reader.blocks():
             if number + len(block) <= skip:

@@ -15,6 +15,7 @@ import msgspec
 
 from detectors.events import Event
 from pbx.adapter import NATIVE, Adapter, IsOurs, build
+from pbx.framing import Framing, splitter
 from streams.errors import InputUnreadable, UsageError
 from streams.wire import Wire, to_line
 from streams.wire_types import RECORDED_MAX
@@ -99,6 +100,12 @@ class Dialect:
         self._wire = Wire()
 
     @property
+    def framing(self) -> Framing:
+        """What a record of this dialect is in a file."""
+        framing: Framing = getattr(self.adapter, "framing", "lines")
+        return framing
+
+    @property
     def decode(self) -> Callable[[bytes], Event] | None:
         """The function that reads one record into one event, or ``None`` when an adapter may give several."""
         if self.adapter is not None:
@@ -132,10 +139,12 @@ class Reader:
 
     Args:
         path: the file, or ``-``.
+        framing: what a record is, when it is no line.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, framing: Framing = "lines") -> None:
         self.path = path
+        self._framing = framing
         self._raw: BinaryIO | None = None
 
     @property
@@ -151,7 +160,7 @@ class Reader:
         """
         try:
             with self._open() as file:
-                yield from _lines(file)
+                yield from _lines(file) if self._framing == "lines" else _records(file, self._framing)
         except (OSError, EOFError, zlib.error) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise InputUnreadable(f"{self.path}: cannot be read to its end ({reason}); nothing was written") from error
@@ -196,6 +205,16 @@ def _lines(file: BinaryIO | gzip.GzipFile) -> Iterator[list[bytes]]:
         if lines:
             yield lines
     if rest:
+        yield [rest]
+
+
+def _records(file: BinaryIO | gzip.GzipFile, framing: Framing) -> Iterator[list[bytes]]:
+    cutter = splitter(framing)
+    read = getattr(file, "read1", file.read)
+    while chunk := read(_CHUNK):
+        if found := cutter.feed(chunk):
+            yield found
+    if rest := cutter.rest():
         yield [rest]
 
 

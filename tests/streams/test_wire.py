@@ -66,6 +66,10 @@ def test_every_object_that_the_schemas_describe_is_accepted_by_both_readers(reco
 @example({"kind": "reference", "id": "r", "time": "2026-11-24T10:15:00Z", "name": "x", "body": [{"a": [2**63]}]})
 @example({"kind": "model", "id": "m", "time": "2026-11-24T10:15:00Z", "threshold": 10**30})
 @example({"kind": "model", "id": "m", "time": "2026-11-24T10:15:00Z", "threshold": True})
+@example({"kind": "tenant", "id": "t", "time": "2026-11-24T10:15:00Z", "tenant": "acme", "time_zone": "Mars/Olympus"})
+@example({"kind": "tenant", "id": "t", "time": "2026-11-24T10:15:00Z", "tenant": "acme", "time_zone": "../../etc/passwd"})
+@example({"kind": "tenant", "id": "t", "time": "2026-11-24T10:15:00Z", "tenant": "acme", "time_zone": ""})
+@example({"kind": "tenant", "id": "t", "time": "2026-11-24T10:15:00Z", "tenant": "acme", "time_zone": "Europe"})
 def test_both_readers_accept_the_same_of_what_was_damaged(record: dict[str, Any]) -> None:
     assert fast_accepts(msgspec.json.encode(record)) == (refusal(record) is None)
 
@@ -79,6 +83,12 @@ def test_both_readers_accept_the_same_times(text: str, field: str) -> None:
 @given(JSON | st.dictionaries(st.sampled_from(["kind", "id", "time", "v", "action"]), ODD))
 def test_both_readers_accept_the_same_of_any_json(record: Any) -> None:
     assert fast_accepts(msgspec.json.encode(record)) == (refusal(record) is None)
+
+
+@given(st.text(max_size=12) | st.sampled_from(["Europe/Paris", "UTC", "europe/paris ", "Etc", "posix", "a\0b", "/etc/localtime", "\ud800"]))
+def test_both_readers_know_the_same_time_zones(zone: str) -> None:
+    record = {"kind": "tenant", "id": "t", "time": "2026-11-24T10:15:00Z", "tenant": "acme", "time_zone": zone}
+    assert fast_accepts(json.dumps(record).encode()) == (refusal(record) is None)
 
 
 # --- whatever comes, an event or a reason --------------------------------------------------------------------------------------
@@ -210,6 +220,14 @@ def test_an_exemption_of_a_whole_tenant_has_a_null_licence() -> None:
     }  # fmt: skip
     assert WIRE.decode_object(record).licence == ""
     assert "to: must be later" in str(refused({**record, "to": record["from"]}))
+
+
+def test_a_customer_whose_time_zone_nobody_knows_is_refused_with_the_reason() -> None:
+    record = {"kind": "tenant", "id": "t", "time": "2026-11-24T10:15:00Z", "tenant": "acme", "time_zone": "Mars/Olympus"}
+    reason = refused(record)
+    assert str(reason) == "tenant: time_zone: no time zone such as Europe/Paris or Indian/Reunion"
+    assert reason.error == "bad_field"
+    WIRE.decode_object({**record, "time_zone": "Indian/Reunion"})
 
 
 @given(st.text() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans())

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -71,7 +71,7 @@ class Collecting:
         self.children.append(child)
         until(lambda: self.text().count("ready: ") > seen or child.status() is not None, 60)
         assert child.status() is None, self.text()
-        return child, re.findall(r"ready: (\S+) to", self.text())[-1]
+        return child, re.findall(r"ready: (.+) to ", self.text())[-1]
 
     def text(self) -> str:
         """What the collectors wrote."""
@@ -132,10 +132,8 @@ class FakePbx:
     def drop(self) -> None:
         """End all connections."""
         for one in self._open:
-            try:
+            with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def _accept(self) -> None:
         while True:
