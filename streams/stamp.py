@@ -91,6 +91,11 @@ class Stamper:
             if callee is not None and callee.tenant == event.tenant:
                 event.callee_licence = callee.licence
         stamp_digests(event)
+        if event.diverted_by is not None and "@" in event.diverted_by:
+            # A PBX knows who diverted by the AoR; the rules ask for a licence (is it a group?).
+            diverting = self.accounts.owner(event.diverted_by)
+            if diverting is not None and diverting.tenant == event.tenant:
+                event.diverted_by = diverting.licence
         if event.source_ip is not None:
             event.loc = self._locate(event.source_ip)
         if event.answered_ip is not None:

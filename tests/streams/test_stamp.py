@@ -85,6 +85,12 @@ def test_the_licence_of_an_inbound_call_is_the_called_one(stamper: Stamper) -> N
     assert (event.tenant, event.licence, event.dest) == ("acme", "102", None)
 
 
+def test_who_diverted_a_call_is_told_by_the_licence_whatever_the_pbx_names(stamper: Stamper) -> None:
+    by_aor, by_licence, stranger = (call(aor=ALICE, diverted_by=who) for who in (BOB, "102", "x@carrier.example"))
+    assert all(stamper.stamp(event) is None for event in (by_aor, by_licence, stranger))
+    assert (by_aor.diverted_by, by_licence.diverted_by, stranger.diverted_by) == ("102", "102", "x@carrier.example")
+
+
 def test_an_internal_call_carries_both_licences_unless_the_other_end_is_another_customers(stamper: Stamper) -> None:
     inside, across = call(direction="internal", aor=ALICE, callee_aor=BOB), call(direction="internal", aor=ALICE, callee_aor=OTHER)
     assert stamper.stamp(inside) is None
