@@ -6,6 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from detectors import account, decisions
+from detectors.digest import digest64
 from detectors.errors import PolicyError
 from detectors.events import Erase, ModelEvent, PolicyEvent, Reference, Review, Score
 from detectors.outputs import Breaker, DeadLetter
@@ -99,6 +100,8 @@ def on_erase(core: Partition, event: Erase) -> None:
         if licence is not None:
             core.turn(core.ctx, licence)
             decisions.publish(core, core.ctx, [])
+            if licence.standing.sequence:
+                core.state.erased[digest64(core.ctx.scope)] = licence.standing.epoch
         tenant.licences.pop(name, None)
         if licence is not None and licence.fact is not None:
             account.forget_numbers(tenant, licence.fact)

@@ -100,7 +100,8 @@ class PartitionState(msgspec.Struct, array_like=True):
     """What belongs to no tenant: policy, reference data, models, the table of repeats, counts, the clock of the log.
 
     ``repeats`` maps an hour of event time to {key: [digest, source, line]}; ``audited`` the last closed days to how many
-    licence-days could be drawn for an audit and how many were.
+    licence-days could be drawn for an audit and how many were; ``erased`` the epoch of each erased licence that had been restricted,
+    by the digest of its scope: nothing else of it is left, and a bridge would take its next decision for a stale one.
     """
 
     number: int = 0
@@ -113,6 +114,7 @@ class PartitionState(msgspec.Struct, array_like=True):
     accepted: int = 0
     counts: dict[str, int] = {}
     audited: dict[int, tuple[int, int]] = {}
+    erased: dict[int, int] = {}
 
 
 class Header(msgspec.Struct, array_like=True):
@@ -136,7 +138,7 @@ def encode(state: LicenceState | TenantState | PartitionState) -> bytes:
     if isinstance(state, PartitionState):
         return _encode((Header(VERSION, NEVER), state))
     plan, rules = state.plan, state.rules
-    state.plan, state.rules = None, {rule: rules[rule] for rule in sorted(rules) if rules[rule] != _untouched(type(rules[rule]))}
+    state.plan, state.rules = None, {rule: rules[rule] for rule in sorted(rules) if rules[rule] != _untouched(rules[rule].__class__)}
     try:
         return _encode((Header(VERSION, min(state.timers.values(), default=NEVER)), state))
     finally:

@@ -15,6 +15,7 @@ from detectors import account, alerts, audit, calls, control, decisions, meterin
 from detectors.context import Context
 from detectors.coverage import CDRS, DEVICES, PHASES, PLACES, REGISTRATIONS
 from detectors.days import DAY, HOUR, day_clock
+from detectors.digest import digest64
 from detectors.dispatch import TO_RULES
 from detectors.events import (
     EMERGENCY,
@@ -393,6 +394,8 @@ class Partition:
         licence = self.licences.get((tenant, name))
         if licence is None:
             licence = self.licences[(tenant, name)] = LicenceState(tenant, name, first_seen=self.ctx.now)
+            if self.state.erased:
+                licence.standing.epoch = self.state.erased.get(digest64(f"{tenant}/{name}"), 0) + 1
             self.tenant_state(tenant).licences.setdefault(name, "")
         return licence
 

@@ -224,6 +224,13 @@ def test_erasure_lifts_what_stands_and_forgets_the_licence() -> None:
     assert ("acme", "101") not in b.partition.licences
 
 
+def test_a_licence_that_comes_back_after_its_erasure_is_restricted_under_a_higher_epoch() -> None:
+    """Bridges compare (epoch, sequence): numbered from (1, 1) again, its next restriction would be refused as stale."""
+    b = bench().feed(*calls(3), Erase(id="er", time=T0 + HOUR, tenant="acme", licence="101"))
+    b.feed(licence_fact(T0 + 2 * HOUR), *calls(3, T0 + 3 * HOUR))
+    assert [(s.epoch, s.sequence, s.state) for s in b.suspensions()] == [(1, 1, "active"), (1, 2, "lifted"), (2, 1, "active")]
+
+
 def test_an_offer_and_a_tenant_override_the_rule_and_change_the_policy_version() -> None:
     body = {"rules": {"probe": {"breach": 3}}, "tenants": {"beta": {"rules": {"probe": {"breach": 9}}}}}
     b = Bench(body, [tenant_fact(), tenant_fact(tenant="beta"), licence_fact(), licence_fact(tenant="beta")], detectors={"probe": PROBE})
