@@ -298,6 +298,17 @@ class Enforcer:
         if self._dry_run:
             return set()
         self.counts["differences"] += len(put) + len(drop)
+        exchange = getattr(self._target, "exchange", None)
+        if exchange is not None and put and drop:
+            # A view that others read at any moment must not be seen half exchanged.
+            exchange(put, drop)
+        else:
+            self._put_and_drop(put, drop)
+        self.believed = {aor: entry for aor, entry in standing.items() if aor in self.ledger.table or self._recalled}
+        self.believed.update((entry.aor, entry) for entry in put)
+        return {entry.aor for entry in put}
+
+    def _put_and_drop(self, put: list[Entry], drop: list[str]) -> None:
         try:
             if put:
                 self._target.put(put)
@@ -305,9 +316,6 @@ class Enforcer:
             # One entry that cannot be written keeps nobody suspended.
             if drop:
                 self._target.drop(drop)
-        self.believed = {aor: entry for aor, entry in standing.items() if aor in self.ledger.table or self._recalled}
-        self.believed.update((entry.aor, entry) for entry in put)
-        return {entry.aor for entry in put}
 
     def _lost(self, error: TargetError, now: int) -> None:
         self.counts["failures"] += 1

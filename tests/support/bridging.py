@@ -54,7 +54,7 @@ class Kamailio:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._child is not None:
-            self._child.kill()
+            self.kill()
 
     def start(self) -> float:
         """Start it; gives the instant, monotonic."""
@@ -182,7 +182,9 @@ class Phone:
     def ring(self, number: str) -> None:
         """Call, and return when it rings."""
         call = uuid.uuid4().hex
-        self._socket.sendto(self._request("INVITE", f"sip:{number}@{DOMAIN}", call, f"<sip:{number}@{DOMAIN}>", f"z9hG4bK{call}"), self._proxy)
+        self._socket.sendto(
+            self._request("INVITE", f"sip:{number}@{DOMAIN}", call, f"<sip:{number}@{DOMAIN}>", f"z9hG4bK{call}"), self._proxy
+        )
         while not self._socket.recv(65_536).startswith(b"SIP/2.0 180"):
             pass
 
@@ -236,14 +238,15 @@ def record(licence: str = "101", sequence: int = 1, *, tenant: str = "acme", by:
     restrictions = more.get("restrictions", ["outgoing"]) if active else []
     rule = more.pop("rule", "autodial")
     cause = {
-        "alert_id": f"al-{licence}", "rule": rule, "clause": "5.d", "restrictions": restrictions, "mode": "auto" if by == "policy" else "review",
+        "alert_id": f"al-{licence}", "rule": rule, "clause": "5.d", "restrictions": restrictions, "mode": "auto",
         "decided_by": by, "measured": 201, "limit": 200, "review_by": None, "until": None, "prefixes": [],
     }  # fmt: skip
     one = {
-        "kind": "suspension", "v": 1, "epoch": 1, "sequence": sequence, "decision_id": f"de-{tenant}-{licence}-{sequence}", "state": "active",
-        "tenant": tenant, "licence": licence, "aors": [f"u{licence}@{DOMAIN}"], "aors_removed": [], "restrictions": restrictions, "prefixes": [],
-        "emergency_allowed": True, "causes": [cause] if active else [], "home_prefixes": ["+33", "+262"], "allowed_numbers": ["+33100000000"],
-        "customer_code": f"V{licence}", "issued_at": format_time(wall_ms()), "policy_version": "p1",
+        "kind": "suspension", "v": 1, "epoch": 1, "sequence": sequence, "decision_id": f"de-{tenant}-{licence}-{sequence}",
+        "state": "active", "tenant": tenant, "licence": licence, "aors": [f"u{licence}@{DOMAIN}"], "aors_removed": [],
+        "restrictions": restrictions, "prefixes": [], "emergency_allowed": True, "causes": [cause] if active else [],
+        "home_prefixes": ["+33", "+262"], "allowed_numbers": ["+33100000000"], "customer_code": f"V{licence}",
+        "issued_at": format_time(wall_ms()), "policy_version": "p1",
     }  # fmt: skip
     return one | more
 
