@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from detectors.errors import VigieError
-from streams.topics import PREFIX
+from streams.topics import PREFIX, group
 from vigie.options import DEFAULT_POLICY, Geo, Geo2, Inputs, PolicyFile, Sources
 from vigie.progress import Bar
 from vigie.run import exit_status, settings_of
@@ -25,7 +25,7 @@ def bootstrap(
     ],
     bootstrap: Bootstrap = BOOTSTRAP,
     prefix: Prefix = PREFIX,
-    app: Annotated[str, typer.Option("--app", help="What the detect workers have in common: their --app.")] = "vigie-detect",
+    app: Annotated[str | None, typer.Option("--app", help="That of the detect workers, if they have one.", show_default=False)] = None,
     policy: PolicyFile = DEFAULT_POLICY,
     geo: Geo = None,
     geo2: Geo2 = None,
@@ -42,7 +42,7 @@ def bootstrap(
         from streams.live import bootstrap as live
 
         assert settings.until is not None
-        target = live.Target(bootstrap, prefix, partitions, app, replace)
+        target = live.Target(bootstrap, prefix, partitions, app or group(prefix, "detect"), replace)
         with Bar(errors) as bar:
             seeded = live.bootstrap(settings, target, settings.until, bar, out)
     except VigieError as error:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from detectors.errors import VigieError
-from streams.topics import PREFIX
+from streams.topics import PREFIX, group
 from vigie.topics import BOOTSTRAP, Bootstrap, Prefix, require_topics
 
 METRICS_PORT = 9464
@@ -19,7 +19,12 @@ def detect(
     name: Annotated[str, typer.Option("--name", help="Of this worker; unique, and the same after a restart.", show_default=False)],
     bootstrap: Bootstrap = BOOTSTRAP,
     prefix: Prefix = PREFIX,
-    app: Annotated[str, typer.Option("--app", help="What the workers that share the partitions have in common.")] = "vigie-detect",
+    app: Annotated[
+        str | None,
+        typer.Option(
+            "--app", help="What the workers that share the partitions have in common; by default PREFIXdetect.", show_default=False
+        ),
+    ] = None,
     metrics_host: Annotated[str, typer.Option("--metrics-host", help="Address of /metrics, /health and /ready.")] = "127.0.0.1",
     metrics_port: Annotated[int, typer.Option("--metrics-port", help="Port of /metrics, /health and /ready.")] = METRICS_PORT,
     checkpoint_ms: Annotated[int, typer.Option("--checkpoint-ms", min=10, help="Most time between two checkpoints.")] = 1000,
@@ -34,7 +39,7 @@ def detect(
         from streams.live.owner import Settings
         from streams.live.worker import run
 
-        settings = Settings(bootstrap, name, prefix, app, checkpoint_ms / 1000, accept_gap)
+        settings = Settings(bootstrap, name, prefix, app or group(prefix, "detect"), checkpoint_ms / 1000, accept_gap)
         run(settings, metrics_host, metrics_port)
     except VigieError as error:
         Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)

@@ -34,8 +34,8 @@ class Saved(NamedTuple):
 def transactional_id(app: str, number: int) -> str:
     """Name under which a partition's owner writes. Whoever starts a producer of this name fences the former one.
 
-    >>> transactional_id("vigie-detect", 3)
-    'vigie-detect-3'
+    >>> transactional_id("vigie.detect", 3)
+    'vigie.detect-3'
     """
     return f"{app}-{number}"
 

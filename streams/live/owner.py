@@ -28,7 +28,6 @@ from streams.frames import decode_frame
 from streams.live.checkpoints import NEXT, new_producer, read_saved, send
 from streams.live.metrics import Metrics
 from streams.outputs import dead_letter
-from streams.topics import PREFIX
 from streams.wire import to_line
 from streams.writing import encode_output
 
@@ -67,8 +66,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     bootstrap: str
     name: str
-    prefix: str = PREFIX
-    app: str = "vigie-detect"
+    prefix: str
+    app: str
     checkpoint_s: float = 1.0
     accept_gap: bool = False
 
@@ -261,6 +260,8 @@ class Owner:
         self.moved_at = self._saved_at = monotonic()
         self._metrics.stopped.labels(self._label).set(0)
         self._metrics.committed_at.labels(self._label).set(time())
+        # Now, not with the next checkpoint: a partition in which nothing happens has none.
+        self._metrics.next.labels(self._label).set(self.next)
         self._see(end)
         self._metrics.open_seconds.observe(monotonic() - started)
         logger.info("partition %d: open in %.2f s, %d keys, next frame %d", self.number, monotonic() - started, len(records), self.next)

@@ -22,12 +22,12 @@ os.environ.pop("NO_CYTHON", None)
 import faust
 import faust.streams
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 
 from detectors.registry import Detectors
-from streams.collector import fewer_collections
+from streams.collector import LIVE_THRESHOLDS, fewer_collections
 from streams.errors import UsageError
 from streams.live.metrics import Metrics, serve
 from streams.live.owner import Log, Owner, Settings
@@ -257,7 +257,7 @@ def run(settings: Settings, metrics_host: str, metrics_port: int, detectors: Det
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(_unless_told)
-    with tempfile.TemporaryDirectory(prefix="vigie-detect-") as datadir, fewer_collections():
+    with tempfile.TemporaryDirectory(prefix="vigie-detect-") as datadir, fewer_collections(LIVE_THRESHOLDS):
         detecting = Detecting(settings, metrics, datadir, detectors)
         try:
             server = serve(metrics_host, metrics_port, metrics.registry, detecting.health, detecting.ready)
@@ -278,8 +278,17 @@ def _unless_told(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
         loop.default_exception_handler(context)
 
 
+class UnlessNew(logging.Filter):
+    """Drops the client's error that a cluster has no coordinator of groups yet: the first group waits for its topic, and gets one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is another one."""
+        return not (isinstance(record.args, tuple) and any(isinstance(one, GroupCoordinatorNotAvailableError) for one in record.args))
+
+
 def _log_to_stderr() -> None:
     """Our lines, whatever Faust does with the root logger."""
+    logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(UnlessNew())
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     ours = logging.getLogger("streams.live")

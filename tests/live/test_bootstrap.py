@@ -36,7 +36,8 @@ from vigie.cli import app
 from vigie.dev.broker import Broker
 from vigie.topics import create
 
-APP = "test-detect"
+#: The name that commands choose by themselves.
+APP = "detect"
 #: `abroad-stay` gives notice after day 45 and breaches after day 60.
 BEFORE_THE_BREACH, AFTER_IT = START + 40 * DAY, START + 65 * DAY
 #: Where the licence lives that is abroad from the first day.
@@ -268,7 +269,7 @@ def test_restrictions_of_a_licence_that_history_does_not_know_come_with_their_cu
 
 def test_the_command_says_what_was_seeded_and_what_cannot_be_asked(broker: Broker, prefix: str, world: Path) -> None:
     topics(broker, prefix)
-    common = ["--bootstrap", broker.bootstrap, "--prefix", prefix, "--app", f"{prefix}{APP}"]
+    common = ["--bootstrap", broker.bootstrap, "--prefix", prefix]
     common += ["--policy", str(world / "policy.toml"), "--geo", str(world / "geo.mmdb")]
     done = CliRunner().invoke(app, ["bootstrap", str(world / "in.jsonl"), "--until", "2026-02-14", *common])
     assert done.exit_code == 0, done.output

@@ -85,7 +85,7 @@ def healthy(service: dict[str, Any], places: dict[str, str]) -> bool:
 
 
 def test_it_runs_the_commands_of_dev_up() -> None:
-    here = {"kafka": "kafka:9092", "redis": "redis://redis:6379/0", "policy": POLICY, "host": "0.0.0.0", "data": "/tmp"}
+    here = {"kafka": "kafka:9092", "redis": "redis://redis:6379/0", "policy": POLICY, "host": "0.0.0.0", "data": "/var/lib/vigie"}
     commands = {one.name: [part.format(**here, port=one.port) for part in one.command] for one in SERVICES}
     assert {name: service["command"] for name, service in OURS.items()} == commands
     assert list(COMPOSE) == ["kafka", "redis", *commands]
@@ -147,6 +147,7 @@ def test_the_image_holds_every_package_that_ships() -> None:
 def test_each_process_starts_becomes_healthy_and_stops_in_time(compose_broker: ComposeBroker, tmp_path: Path) -> None:
     places = {"kafka:9092": compose_broker.bootstrap, "127.0.0.1:9092": f"127.0.0.1:{compose_broker.machine_port}", "0.0.0.0": "127.0.0.1"}
     places |= {"127.0.0.1/9092": f"127.0.0.1/{compose_broker.port}", POLICY: str(DEFAULT_POLICY)}
+    places["/var/lib/vigie"] = str(tmp_path)
     places |= {container: str(free_port()) for service in OURS.values() for _, _, container in published(service)}
     assert healthy(COMPOSE["kafka"], places)
     processes: dict[str, Child] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 
@@ -19,6 +21,7 @@ from detectors.events import Tick
 from streams.frames import encode_frame
 from streams.live.metrics import Metrics
 from streams.live.owner import Owner, Settings
+from streams.live.worker import UnlessNew
 from streams.topics import Layout
 from support.detecting import Worker, expected, logs, published, wait_until, write
 from support.kafka import read
@@ -141,6 +144,18 @@ def test_a_newer_owner_fences_the_former_one(broker: Broker, prefix: str, topics
     owner_test(broker, prefix, judge)
 
 
+def test_a_partition_says_which_frame_is_next_before_anything_happens_in_it(broker: Broker, prefix: str, topics: str) -> None:
+    async def judge(owner: Owner, log: Delivery) -> None:
+        owner.frame(0, ticks(0), lambda: None)
+        await settled(lambda: owner.saved == 1)
+        heir = Owner(0, Settings(broker.bootstrap, "w2", prefix, f"{prefix}detect", 0.01), log, metrics := Metrics())
+        await settled(lambda: heir.status == "open")
+        assert metrics.registry.get_sample_value("vigie_detect_next_offset", {"partition": "0"}) == 1
+        await heir.close()
+
+    owner_test(broker, prefix, judge)
+
+
 def test_a_log_that_lost_its_beginning_stops_the_partition_until_an_operator_accepts(
     broker: Broker, prefix: str, topics: str, tmp_path: Path
 ) -> None:
@@ -245,3 +260,12 @@ def test_a_broker_that_is_killed_and_started_again_costs_nothing(broker: Broker,
     wait_until(lambda: all_judged(broker, prefix, frames), 60, worker)
     worker.child.stop(20)
     assert_same(broker, prefix, frames)
+
+
+def test_a_cluster_without_a_coordinator_of_groups_yet_is_no_error_and_any_other_one_is() -> None:
+    def passes(error: Exception) -> bool:
+        given = "aiokafka", logging.ERROR, __file__, 1, "Group Coordinator Request failed: %s", (error,), None
+        return bool(UnlessNew().filter(logging.LogRecord(*given)))
+
+    assert not passes(GroupCoordinatorNotAvailableError())
+    assert passes(GroupAuthorizationFailedError())

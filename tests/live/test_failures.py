@@ -39,6 +39,16 @@ def test_a_broker_that_stops_and_comes_back_changes_nothing(broker: Broker, pref
         decided(live.finish())
 
 
+def test_a_broker_that_is_killed_and_comes_back_changes_nothing(broker: Broker, prefix: str, tmp_path: Path) -> None:
+    with Live(broker, prefix, tmp_path, Shape(8_000), 800) as live:
+        live.start("w1")
+        live.judged("w1", 20)
+        live.when(0.5)
+        broker.kill()
+        broker.start()
+        decided(live.finish())
+
+
 def test_workers_that_come_and_go_change_nothing(broker: Broker, prefix: str, tmp_path: Path) -> None:
     with Live(broker, prefix, tmp_path, Shape(8_000), 500) as live:
         live.start("w1")

@@ -22,7 +22,7 @@ from detectors.events import Call, Event, Licence, PolicyEvent, Reference, Regis
 from streams.frames import decode_frame
 from streams.partition import PARTITIONS, partition_of
 from streams.runs import total_order
-from streams.topics import Layout
+from streams.topics import Layout, group
 from support.files import line
 from support.kafka import produce, read
 from vigie.dev.broker import Broker
@@ -81,7 +81,7 @@ class World:
         return [json.loads(record.value or b"") for record in read(self.bootstrap, self.prefix + "dead-letters")]
 
     def committed(self, topic: str) -> list[int]:
-        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=f"{self.prefix.rstrip('.')}-ingest", enable_auto_commit=False)
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=group(self.prefix, "ingest"), enable_auto_commit=False)
         try:
             return [consumer.committed(TopicPartition(self.prefix + topic, number)) or 0 for number in range(PARTITIONS)]
         finally:

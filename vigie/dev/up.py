@@ -72,6 +72,8 @@ SERVICES = (
     _watched("ingest", "vigie ingest --bootstrap {kafka} --policy {policy} --instance 0/1", 9464),
     _watched("detect-1", "vigie detect --bootstrap {kafka} --name detect-1", 9465),
     _watched("detect-2", "vigie detect --bootstrap {kafka} --name detect-2", 9466),
+    # No PBX stands here, but the Redis that PBXes may ask does.
+    _watched("bridge", "vigie bridge --pbx redis --target {redis} --bootstrap {kafka} --snapshot {data}/bridge.json", 9467),
 )
 
 
