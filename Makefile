@@ -7,9 +7,9 @@ export DEBIAN_FRONTEND := noninteractive
 BIN := .venv/bin
 # Strict typing is for what decides and what carries; the rest is checked at mypy's ordinary level.
 STRICT := detectors streams
-RELAXED := $(wildcard models pbx vigie bench tests)
+RELAXED := $(wildcard models pbx console vigie bench tests)
 
-.PHONY: help setup lint test run bench soak lock clean
+.PHONY: help setup lint test run console bench soak lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ lint: setup ## check style, formatting and types
 	$(BIN)/mypy --strict --follow-imports=silent --cache-dir=.mypy_cache/strict $(STRICT)
 	$(BIN)/mypy --cache-dir=.mypy_cache/relaxed $(RELAXED)
 
-test: setup ## run every test, doctests included, against a real Kamailio, Kafka and Redis
+test: setup ## run every test, doctests included, against a real Kamailio, Kafka, Redis, PostgreSQL and Chromium
 	@scripts/system-packages
 	@scripts/kafka-jars
 	$(BIN)/python -m pytest --doctest-modules
@@ -34,8 +34,14 @@ run: setup ## judge the samples: six customers over 120 days and a real Kamailio
 	$(BIN)/vigie run $(CITY)/facts.jsonl $(CITY)/registrations.jsonl.gz $(CITY)/calls.jsonl.gz \
 	    samples/kamailio/accounts.jsonl samples/kamailio/events.jsonl --source samples/kamailio/events.jsonl=edge \
 	    --policy samples/policy.toml --geo $(CITY)/city.mmdb --out out/sample
+	@echo "To judge these alerts in the browser: make console"
 
-bench: setup ## measure speed and memory; prints a table and writes bench/out/results.json
+console: setup ## judge the sample's alerts in the browser, on 127.0.0.1; prints a link that signs in once
+	@test -f out/sample/summary.json || $(MAKE) run
+	$(BIN)/vigie console --data out/sample
+
+bench: setup ## measure speed, memory, hosts, latency and recovery; tables, and bench/out/results.json; about 20 minutes
+	@scripts/kafka-jars
 	$(BIN)/python -m bench
 
 soak: setup ## a million events on a real Kafka through kills, stops, pauses and poison; about 15 minutes

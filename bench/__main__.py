@@ -1,55 +1,42 @@
-"""``python -m bench``: speed and memory of the main job, as a table and as ``bench/out/results.json``."""
+"""``python -m bench``: every measurement, one after the other; all figures together in ``bench/out/results.json``."""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+import msgspec
 
-from bench.docs import DOC, title, write_table
-from bench.events import Shape
-from bench.run import OUT, ROOT, Bench, Result, machine, write_results
+from bench.run import OUT, ROOT, Result, write_results
+
+#: Each is also a command of its own, ``python -m bench.PART``: core and main job, the same core in other hosts, from a call to its
+#: suspension, and from a kill to the first frame.
+PARTS = ("job", "hosts", "latency", "recovery")
 
 
-def show(results: list[Result], title: str) -> Table:
-    """The results as a table for the terminal."""
-    table = Table(title=title, title_justify="left")
-    for heading, justify in (("measured", "left"), ("value", "right"), ("unit", "left"), ("bar", "right"), ("holds", "left")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for one in results:
-        holds = "" if one.holds is None else "[green]yes[/]" if one.holds else "[red]no[/]"
-        table.add_row(one.name, f"{one.value:,}", one.unit, "" if one.bar is None else f"{one.bar:,}", holds)
-    return table
+def collect(out: Path) -> list[Result]:
+    """The figures of all parts, in their order."""
+    return [one for part in PARTS for one in msgspec.json.decode((out / f"results-{part}.json").read_bytes(), type=list[Result])]
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("what", nargs="*", metavar="profile core|end", help="print where the time goes instead of measuring")
-    parser.add_argument("--events", type=int, default=1_000_000, help="registrations and calls (default 1,000,000)")
-    parser.add_argument("--quick", action="store_true", help="100,000 events, each measurement once")
-    parser.add_argument("--write-docs", action="store_true", help=f"put the table into {DOC.relative_to(ROOT)}")
+    parser.add_argument("--quick", action="store_true", help="each part on a small scale: a look, not a figure to quote")
+    parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/benchmarks.md")
     given = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    shape = Shape.of(100_000 if given.quick else given.events)
-    bench = Bench(shape, OUT, 1 if given.quick else 3, lambda doing: console.print(f"[dim]{doing} …[/]"))
-    if given.what:
-        if given.what not in (["profile", "core"], ["profile", "end"]):
-            parser.error("the only other thing it does is: profile core, or profile end")
-        events, countries, logs = bench.prepare()
-        paths = [logs] if given.what[1] == "core" else [events, countries, OUT / "run"]
-        subprocess.run([sys.executable, "-m", "bench.measure", *given.what, *map(str, paths)], cwd=ROOT, check=True)
-        return
-    results = bench.run()
-    write_results(results, OUT / "results.json")
-    console.print(show(results, title(shape)))
-    console.print(f"{machine()}. Also in {(OUT / 'results.json').relative_to(ROOT)}.")
-    if given.write_docs:
-        write_table(results, shape)
-        console.print(f"Written to {DOC.relative_to(ROOT)}.")
+    options = [option for option, wanted in (("--quick", given.quick), ("--write-docs", given.write_docs)) if wanted]
+    for part in PARTS:
+        # A process for each: what one has imported or pinned to a core must not be measured in the next.
+        subprocess.run([sys.executable, "-m", f"bench.{part}", *options], cwd=ROOT, check=True)
+    found = collect(OUT)
+    write_results(found, OUT / "results.json")
+    print(f"{len(found)} figures in {(OUT / 'results.json').relative_to(ROOT)}.")
+    missed = [one for one in found if one.holds is False]
+    for one in missed:
+        print(f"does not hold: {one.name}: {one.value:,} {one.unit}, the bar is {one.bar:,} {one.unit}")
 
 
 if __name__ == "__main__":

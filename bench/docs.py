@@ -1,34 +1,24 @@
-"""Keeps the table of ``docs/benchmarks.md``; the words around it are written by hand."""
+"""Keeps the measured tables of ``docs/benchmarks.md``, each between two marks; the words around them are written by hand."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from pathlib import Path
 
-from bench.events import Shape
-from bench.run import ROOT, Result, machine
+from bench.run import ROOT
 
 DOC = ROOT / "docs" / "benchmarks.md"
-_BEGIN, _END = "<!-- measured: python -m bench --write-docs -->", "<!-- end -->"
 
 
-def title(shape: Shape) -> str:
-    """What was judged, in a line."""
-    return f"{shape.events:,} events, {shape.licences:,} licences, {shape.tenants:,} customers, 7 days, seed {shape.seed}"
+def replace(part: str, text: str, doc: Path = DOC) -> None:
+    """Put text between the marks ``<!-- measured: python -m bench.PART --write-docs -->`` and ``<!-- end PART -->``.
 
-
-def table(results: Sequence[Result], shape: Shape) -> str:
-    """The results as Markdown."""
-    rows = ["| measured | value | bar | holds |", "|---|---:|---:|---|"]
-    for one in results:
-        bar = "" if one.bar is None else f"{one.bar:,} {one.unit}"
-        holds = "" if one.holds is None else "yes" if one.holds else "**no**"
-        rows.append(f"| {one.name} | {one.value:,} {one.unit} | {bar} | {holds} |")
-    return "\n".join([f"{title(shape)}. {machine()}.", "", *rows])
-
-
-def write_table(results: Sequence[Result], shape: Shape) -> None:
-    """Replace the table between the two marks."""
-    text = DOC.read_text("utf-8")
-    block = f"{_BEGIN}\n{table(results, shape)}\n{_END}"
-    DOC.write_text(re.sub(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", lambda _: block, text, flags=re.DOTALL), "utf-8")
+    Raises:
+        ValueError: the document has no such marks.
+    """
+    begin, end = f"<!-- measured: python -m bench.{part} --write-docs -->", f"<!-- end {part} -->"
+    before = doc.read_text("utf-8")
+    after, found = re.subn(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{text}\n{end}", before, flags=re.DOTALL)
+    if found != 1:
+        raise ValueError(f"{doc}: the marks {begin} and {end} must be there once")
+    doc.write_text(after, "utf-8")

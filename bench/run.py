@@ -138,16 +138,16 @@ def measure(name: str, *arguments: object) -> dict[str, Any]:
     return found
 
 
-def machine() -> str:
-    """What was measured on, in a line."""
+def machine(*, one_core: bool = True) -> str:
+    """What was measured on, in a line; ``one_core``: what was measured had one of them."""
     model = "unknown CPU"
     for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    return f"{model}, {os.cpu_count()} cores (one used), Python {platform.python_version()}"
+    return f"{model}, {os.cpu_count()} cores{' (one used)' if one_core else ''}, Python {platform.python_version()}"
 
 
 def write_results(results: list[Result], path: Path) -> None:
-    """``results.json``: a list of ``{name, value, unit, bar, holds}``."""
+    """``results.json`` and those of the parts: a list of ``{name, value, unit, bar, holds}``."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")

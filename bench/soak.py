@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from bench.docs import DOC
+from bench.docs import DOC, replace
 from bench.run import ROOT, machine
 from vigie.dev.broker import Broker
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from support.live import Account, Live
     from support.load import Shape
 
-_BEGIN, _END = "<!-- soak -->", "<!-- end soak -->"
 DETECT_KILLS, INGEST_KILLS = 5, 3
 #: A broker that stays away long enough for every client to notice, seconds.
 AWAY_S = 5.0
@@ -39,12 +37,13 @@ def kills(live: Live) -> None:
 
 
 def broker_away(live: Live) -> None:
-    """The broker is stopped and started again."""
+    """The broker is stopped and started again, then killed and started again."""
     live.start("w1")
-    live.when(0.5)
-    live.broker.stop()
-    time.sleep(AWAY_S)
-    live.broker.start()
+    for share, end in ((0.3, live.broker.stop), (0.65, live.broker.kill)):
+        live.when(share)
+        end()
+        time.sleep(AWAY_S)
+        live.broker.start()
 
 
 def come_and_go(live: Live) -> None:
@@ -74,7 +73,7 @@ def cases(events: int) -> list[tuple[str, Shape, Callable[[Live], None]]]:
     part = max(8_000, events // 10)
     return [
         (f"detect killed {DETECT_KILLS} times, ingest {INGEST_KILLS} times", Shape(events), kills),
-        ("broker stopped and started", Shape(part), broker_away),
+        ("broker stopped and started, then killed and started", Shape(part), broker_away),
         ("a third worker comes, the first of two goes", Shape(part), come_and_go),
         ("one record of ten poisoned", Shape(part, poison=10), undisturbed),
         ("repeats, contradictions, late events", Shape(part, repeats=5, conflicts=2, late=5), undisturbed),
@@ -103,7 +102,7 @@ def main() -> None:
     from support.live import Live
 
     lines = [
-        f"{events:,} events in the case of the kills. {machine().replace(' (one used)', '')}.",
+        f"{events:,} events in the case of the kills. {machine(one_core=False)}.",
         "",
         "| what failed | records | repeats | dead letters | late | said again by ingest | alerts | suspensions "
         "| s from `kill -9` to the first frame | s in all |",
@@ -123,8 +122,7 @@ def main() -> None:
     table = "\n".join(lines)
     print(f"\n{table}")
     if given.write_docs:
-        text = DOC.read_text("utf-8")
-        DOC.write_text(re.sub(f"{_BEGIN}.*?{_END}", lambda _: f"{_BEGIN}\n{table}\n{_END}", text, flags=re.DOTALL), "utf-8")
+        replace("soak", table)
 
 
 if __name__ == "__main__":

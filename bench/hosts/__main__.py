@@ -9,10 +9,11 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench.docs import DOC, title
+from bench.docs import DOC
 from bench.events import Shape
 from bench.hosts import docs
 from bench.hosts.run import Hosts, Row, results
+from bench.job import title
 from bench.run import OUT, ROOT, machine, write_results
 
 
@@ -35,12 +36,13 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.hosts", description=__doc__)
     parser.add_argument("--events", type=int, default=200_000, help="registrations and calls (default 200,000: about five minutes)")
+    parser.add_argument("--quick", action="store_true", help="20,000 events")
     parser.add_argument("--write-docs", action="store_true", help=f"put the tables into {DOC.relative_to(ROOT)}")
     given = parser.parse_args()
     # A topic that was just made has no leader for a moment: the client says so, and tries again.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    shape = Shape.of(given.events)
+    shape = Shape.of(20_000 if given.quick else given.events)
     tables = Hosts(shape, OUT, lambda doing: console.print(f"[dim]{doing} …[/]")).run()
     write_results(results(tables), OUT / "results-hosts.json")
     console.print(show(tables.frames, f"over the same frames: {title(shape)}"))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.docs import DOC, title
+from bench.docs import DOC, replace
 from bench.events import Shape
 from bench.hosts.run import INGESTED, OURS, QUIX, RATE_BAR, RECOVERY_BAR, Row, Tables
 from bench.hosts.running import Figures
+from bench.job import title
 from bench.run import machine
-
-_BEGIN, _END = "<!-- measured: python -m bench.hosts --write-docs -->", "<!-- end hosts -->"
 
 
 def text(tables: Tables, shape: Shape) -> str:
@@ -50,9 +48,7 @@ def verdicts(tables: Tables) -> list[str]:
 
 def write(tables: Tables, shape: Shape, doc: Path = DOC) -> None:
     """Replace what is between the two marks."""
-    block = f"{_BEGIN}\n{text(tables, shape)}\n{_END}"
-    before = doc.read_text("utf-8")
-    doc.write_text(re.sub(f"{re.escape(_BEGIN)}.*?{re.escape(_END)}", lambda _: block, before, flags=re.DOTALL), "utf-8")
+    replace("hosts", text(tables, shape), doc)
 
 
 def _figures(rows: Sequence[Row], host: str) -> Figures | None:

@@ -12,7 +12,7 @@ from kafka.admin import KafkaAdminClient
 
 from bench.hosts import data
 from bench.hosts.running import Figures, Host, HostFailed, metric
-from streams.topics import Layout
+from streams.topics import Layout, group
 from vigie.dev.process import free_port
 from vigie.topics import create
 
@@ -108,11 +108,11 @@ class Vigie:
         """Whether the group of ingest has committed everything of the inputs."""
         topics = [f"{self.prefix}{name}" for name in ("registrations", "calls", "accounts")]
         ends = {place: end for place, end in data.ends(self.bootstrap, topics).items() if end}
-        group = f"{self.prefix.rstrip('.-_')}-ingest"
+        ingest = group(self.prefix, "ingest")
 
         def taken() -> bool:
             with KafkaAdminClient(bootstrap_servers=self.bootstrap) as admin:
-                offsets = admin.list_group_offsets(group)[group]
+                offsets = admin.list_group_offsets(ingest)[ingest]
             found = {(place.topic, place.partition): one.offset for place, one in offsets.items()}
             return found.items() >= ends.items()
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.docs import table
+from bench.__main__ import PARTS, collect
+from bench.docs import DOC, replace
 from bench.events import Shape, lines, write_events
+from bench.job import text
 from bench.run import Bench, Result, write_results
 from detectors.events import Call, Registration
 from detectors.registry import installed
@@ -63,7 +65,27 @@ def test_every_promise_has_its_bar_and_every_rule_its_cost(results: list[Result]
 
 
 def test_the_table_of_the_docs_says_what_holds_and_what_does_not() -> None:
-    shown = table([Result("speed", 3.0, "×", 2.5, False), Result("size", 10, "bytes")], TWIN)
+    shown = text([Result("speed", 3.0, "×", 2.5, False), Result("size", 10, "bytes")], TWIN)
     assert "| speed | 3.0 × | 2.5 × | **no** |" in shown
     assert "| size | 10 bytes |  |  |" in shown
     assert "20,000 events, 400 licences, 8 customers, 7 days, seed 1." in shown
+
+
+def test_the_figures_of_all_parts_are_collected_in_their_order(tmp_path: Path) -> None:
+    for number, part in enumerate(PARTS):
+        write_results(
+            [Result(f"{part} speed", number, "s", 2.0, number <= 2), Result(f"{part} size", 10, "bytes")], tmp_path / f"results-{part}.json"
+        )
+    found = collect(tmp_path)
+    assert [one.name for one in found] == [f"{part} {what}" for part in PARTS for what in ("speed", "size")]
+    assert [one.holds for one in found if one.bar is not None] == [True, True, True, False]
+
+
+def test_each_part_and_the_soak_have_their_place_in_the_docs(tmp_path: Path) -> None:
+    copy = tmp_path / "benchmarks.md"
+    copy.write_text(DOC.read_text("utf-8"), "utf-8")
+    for part in (*PARTS, "soak"):
+        replace(part, f"figures of {part}", copy)
+    assert all(f"figures of {part}\n<!-- end {part} -->" in copy.read_text("utf-8") for part in (*PARTS, "soak"))
+    with pytest.raises(ValueError, match="must be there once"):
+        replace("nothing", "figures", copy)
