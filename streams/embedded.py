@@ -118,7 +118,7 @@ def judged(
     """
     said = progress or Silent()
     Policy(settings.policy, installed())
-    recorded = _recorded(settings.inputs)
+    recorded = are_recorded(settings.inputs)
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -167,7 +167,12 @@ def read_and_order(settings: Settings, work: Path, journal: Journal, recorded: b
         return {"built": where.built, "databases": databases}
 
 
-def _recorded(inputs: list[Input]) -> bool:
+def are_recorded(inputs: list[Input]) -> bool:
+    """Whether the inputs are exported logs.
+
+    Raises:
+        UsageError: some are and some are not.
+    """
     headers = [log_header(one.path) is not None for one in inputs]
     if any(headers) and not all(headers):
         name = inputs[headers.index(True)].path

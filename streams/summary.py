@@ -48,6 +48,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.statements = 0
+        self.audits = 0
         self.breakers = 0
         self.metering = 0
         self._alerts: dict[str, _Said] = {}
@@ -59,8 +60,13 @@ class Tally:
             if line.rule == "breaker" and msgspec.json.decode(line.data, type=_Kind).kind == "breaker":
                 self.breakers += 1
                 return
+            said = msgspec.json.decode(line.data, type=_Said)
+            if said.level == "audit":
+                # Drawn by lot: counted among alerts it would hide how few there are.
+                self.audits += 1
+                return
             self.statements += 1
-            self._alerts[line.ident] = msgspec.json.decode(line.data, type=_Said)
+            self._alerts[line.ident] = said
         elif line.file == SUSPENSIONS:
             held = msgspec.json.decode(line.data, type=_Held)
             self._held[(held.tenant, held.licence)] = held.state
@@ -191,6 +197,7 @@ def summarise(
         "unresolved_aors": order.unresolved,
         "coverage": coverage_of(order.seen, bool(facts["geo"])),
         "alerts": tally.alerts(),
+        "audit_samples": tally.audits,
         "breakers": tally.breakers,
         "suspensions": tally.suspensions(),
         "metering": tally.metering,

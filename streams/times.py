@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 #: 2000-01-01T00:00:00Z: an older time is a PBX whose clock has not been set since boot.
 OLDEST = 946_684_800_000
@@ -121,3 +123,31 @@ def check_day(text: str) -> str:
     except ValueError:
         raise ValueError("no such day") from None
     return text
+
+
+def check_zone(text: str) -> str:
+    """The name of a time zone (IANA), unchanged.
+
+    Billing months turn at midnight there: with a name that nothing knows they would silently turn in Paris.
+
+    Raises:
+        ValueError: no such zone.
+
+    >>> check_zone("Indian/Reunion")
+    'Indian/Reunion'
+    >>> check_zone("CET+1")
+    Traceback (most recent call last):
+    ValueError: no time zone such as Europe/Paris or Indian/Reunion
+    """
+    if not _zone_exists(text):
+        raise ValueError("no time zone such as Europe/Paris or Indian/Reunion")
+    return text
+
+
+@lru_cache(maxsize=1_024)
+def _zone_exists(text: str) -> bool:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

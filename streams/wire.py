@@ -24,7 +24,7 @@ from streams.contracts.types import check_tree
 from streams.contracts.verdict import refusal
 from streams.errors import ContractRefused
 from streams.phone_text import LONGEST, phone_text
-from streams.times import check_day, format_time, parse_time
+from streams.times import check_day, check_zone, format_time, parse_time
 from streams.wire_types import DIALLED, EVENT_CLASSES, LINE_MAX, NULLABLE, PHONE, RECORDED_MAX, TIMES, wire_types
 
 _ESCAPE = re.compile(rb"\\(?:u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u([dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
@@ -212,6 +212,10 @@ def _flagged(event: Any, flag: str) -> Event:
 
 
 def _tenant(event: events.Tenant) -> None:
+    try:
+        check_zone(event.time_zone)
+    except ValueError as error:
+        raise ContractRefused(f"tenant: time_zone: {error}") from None
     _tree("tenant: policy", event.policy)
 
 

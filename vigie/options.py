@@ -24,3 +24,7 @@ Sources = Annotated[
 From = Annotated[str | None, typer.Option("--from", help="First day or instant; facts always apply.", show_default=False)]
 To = Annotated[str | None, typer.Option("--to", help="First day or instant no more read.", show_default=False)]
 Until = Annotated[str | None, typer.Option("--until", help="Let timers run up to here after the last event.", show_default=False)]
+Kafka = Annotated[
+    str | None,
+    typer.Option("--kafka", metavar="HOST:PORT", help="Read from and publish to the topics of this broker.", show_default=False),
+]

@@ -86,7 +86,7 @@ def settings_of(
     """
     body = read_policy(policy)
     bindings = dict(_binding(text) for text in source)
-    since, before, until = (_instant(text, option) for text, option in zip(period, ("--from", "--to", "--until"), strict=True))
+    since, before, until = (instant(text, option) for text, option in zip(period, ("--from", "--to", "--until"), strict=True))
     if since is not None and before is not None and before <= since:
         raise UsageError("--to must be later than --from")
     table = geo_table(body)
@@ -128,7 +128,12 @@ def _binding(text: str) -> tuple[str, str]:
     return file, name
 
 
-def _instant(text: str | None, option: str) -> int | None:
+def instant(text: str | None, option: str) -> int | None:
+    """A day of Paris or an instant that an option names, in milliseconds.
+
+    Raises:
+        UsageError: it is neither.
+    """
     if text is None:
         return None
     try:
@@ -147,11 +152,11 @@ def closing(summary: dict[str, Any]) -> list[RenderableType]:
         table = Table(title="Alerts")
         for column in ("rule", "mode"):
             table.add_column(column)
-        for column in ("notice", "breach", "audit"):
+        for column in ("notice", "breach"):
             table.add_column(column, justify="right")
         for rule, modes in sorted(alerts["rules"].items()):
             for mode, levels in sorted(modes.items()):
-                table.add_row(rule, mode, *(_number(levels.get(level, 0)) for level in ("notice", "breach", "audit")))
+                table.add_row(rule, mode, *(_number(levels.get(level, 0)) for level in ("notice", "breach")))
         tables.append(table)
     else:
         tables.append("No alert: nothing that these sources can show crossed a limit.")
@@ -171,6 +176,8 @@ def closing(summary: dict[str, Any]) -> list[RenderableType]:
         f"suspensions: {held['active']:,} active, {held['lifted']:,} lifted; emergency calls left alone: {counts.get('emergency', 0):,}; "
         f"refused by our own restrictions: {counts.get('refused_by', 0):,}; hidden by exemptions: {hidden:,}",
     ]
+    if summary["audit_samples"]:
+        said.append(f"audit samples, drawn by lot from days below every limit, in no total: {summary['audit_samples']:,}")
     outside = sum(one["outside_period"] for one in summary["inputs"])
     if outside:
         said.append(f"outside the period: {outside:,}")

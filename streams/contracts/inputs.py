@@ -28,6 +28,7 @@ from streams.contracts.types import (
     Time,
     Tree,
     Version,
+    Zone,
 )
 from streams.times import parse_time
 
@@ -146,7 +147,7 @@ class Tenant(Common):
     offer: Offer | None = None
     softphones_billed: Count | None = None
     billing_day: MonthDay = 1
-    time_zone: str = "Europe/Paris"
+    time_zone: Zone = "Europe/Paris"
     home_countries: list[str] | None = None
     calling_code: Positive = 33
     outside_prefix: str | None = None

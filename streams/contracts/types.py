@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
-from streams.times import check_day, parse_time
+from streams.times import check_day, check_zone, parse_time
 
 VERSION = 1
 #: Frames and state carry integers of 64 bits.
@@ -72,6 +72,11 @@ Time = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339 with an offset, year 2000 or later."}),
 ]
 Day = Annotated[str, _checked(check_day), WithJsonSchema({"type": "string", "format": "date"})]
+Zone = Annotated[
+    str,
+    _checked(check_zone),
+    WithJsonSchema({"type": "string", "description": "Name of a time zone in the IANA database.", "examples": ["Europe/Paris"]}),
+]
 Count = Annotated[int, Field(ge=0, le=INT_MAX)]
 Positive = Annotated[int, Field(ge=1, le=INT_MAX)]
 Port = Annotated[int, Field(ge=0, le=65_535)]

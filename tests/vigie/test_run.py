@@ -132,6 +132,7 @@ def test_every_command_explains_itself(world: Path) -> None:
 def test_the_closing_tables_say_so_when_nothing_was_raised(world: Path) -> None:
     summary = {
         "alerts": {"total": 0, "rules": {}}, "coverage": {}, "suspensions": {"active": 0, "lifted": 0}, "exempted": {}, "counts": {},
+        "audit_samples": 0,
         "read": 0, "accepted": 0, "duplicates": 0, "dead_letters": 0, "inputs": [],
     }  # fmt: skip
     assert "nothing that these sources can show" in str(closing(summary)[0])
