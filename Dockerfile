@@ -8,6 +8,7 @@ COPY requirements.lock ./
 # only the wheels that vigie itself asks for are installed.
 RUN pip download --no-cache-dir --only-binary :all: --require-hashes -r requirements.lock -d /wheels
 COPY pyproject.toml ./
+COPY console console
 COPY detectors detectors
 COPY models models
 COPY pbx pbx

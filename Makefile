@@ -38,16 +38,18 @@ run: setup ## judge the samples: six customers over 120 days and a real Kamailio
 
 console: setup ## judge the sample's alerts in the browser, on 127.0.0.1; prints a link that signs in once
 	@test -f out/sample/summary.json || $(MAKE) run
-	$(BIN)/vigie console --data out/sample
+	$(BIN)/vigie console --data out/sample --policy samples/policy.toml --geo $(CITY)/city.mmdb
 
-bench: setup ## measure speed, memory, hosts, latency and recovery; tables, and bench/out/results.json; about 20 minutes
+bench: setup ## measure speed, memory, hosts, latency, recovery, enforcement; bench/out/results.json; half an hour
+	@scripts/system-packages
 	@scripts/kafka-jars
 	$(BIN)/python -m bench
 
-soak: setup ## a million events on a real Kafka through kills, stops, pauses and poison; about 15 minutes
+soak: setup ## a million events on a real Kafka through kills, stops, pauses and poison; 100,000 suspensions; about 20 minutes
 	@scripts/system-packages
 	@scripts/kafka-jars
 	$(BIN)/python -m bench.soak
+	$(BIN)/python -m bench.emergency
 
 lock: ## pin the dependencies of pyproject.toml anew, with hashes, in requirements.lock
 	scripts/lock

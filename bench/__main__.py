@@ -12,8 +12,8 @@ import msgspec
 from bench.run import OUT, ROOT, Result, write_results
 
 #: Each is also a command of its own, ``python -m bench.PART``: core and main job, the same core in other hosts, from a call to its
-#: suspension, and from a kill to the first frame.
-PARTS = ("job", "hosts", "latency", "recovery")
+#: suspension, from a kill to the first frame, from a suspension to a PBX's refusal, and from a call to that.
+PARTS = ("job", "hosts", "latency", "recovery", "bridge", "enforcement")
 
 
 def collect(out: Path) -> list[Result]:

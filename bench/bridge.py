@@ -13,9 +13,8 @@ from pathlib import Path
 
 from kafka import KafkaProducer
 from rich.console import Console
-from rich.table import Table
 
-from bench.docs import DOC, replace
+from bench.docs import DOC, replace, show, text
 from bench.run import OUT, ROOT, Result, at_most, machine, write_results
 from pbx.bridge.table import table_hash
 from streams.partition import PARTITIONS
@@ -169,19 +168,10 @@ def main() -> None:
     parser.add_argument("--write-docs", action="store_true", help=f"put the table into {DOC.relative_to(ROOT)}")
     given = parser.parse_args()
     results = run(OUT, 50 if given.quick else 500, 1 if given.quick else 3)
-    table = Table(title="Bridge")
-    for column in ("measured", "value", "bar", "holds"):
-        table.add_column(column, justify="left" if column == "measured" else "right")
-    lines = [f"{machine(one_core=False)}.", "", "| measured | value | bar | holds |", "|---|---:|---:|---|"]
-    for one in results:
-        bar = "" if one.bar is None else f"{one.bar:g} {one.unit}"
-        holds = "" if one.holds is None else "yes" if one.holds else "**no**"
-        table.add_row(one.name, f"{one.value:,} {one.unit}", bar, holds.strip("*"))
-        lines.append(f"| {one.name} | {one.value:,} {one.unit} | {bar} | {holds} |")
-    Console().print(table)
     write_results(results, OUT / "results-bridge.json")
+    Console().print(show(results, "Bridge"))
     if given.write_docs:
-        replace("bridge", "\n".join(lines), DOC)
+        replace("bridge", text(results, machine(one_core=False)))
 
 
 if __name__ == "__main__":

@@ -5,40 +5,17 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.docs import DOC, replace
+from bench.docs import DOC, replace, show, text
 from bench.events import Shape
-from bench.run import OUT, ROOT, Bench, Result, machine, write_results
-
-
-def show(results: list[Result], title: str) -> Table:
-    """The results as a table for the terminal."""
-    table = Table(title=title, title_justify="left")
-    for heading, justify in (("measured", "left"), ("value", "right"), ("unit", "left"), ("bar", "right"), ("holds", "left")):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for one in results:
-        holds = "" if one.holds is None else "[green]yes[/]" if one.holds else "[red]no[/]"
-        table.add_row(one.name, f"{one.value:,}", one.unit, "" if one.bar is None else f"{one.bar:,}", holds)
-    return table
+from bench.run import OUT, ROOT, Bench, machine, write_results
 
 
 def title(shape: Shape) -> str:
     """What was judged, in a line."""
     return f"{shape.events:,} events, {shape.licences:,} licences, {shape.tenants:,} customers, 7 days, seed {shape.seed}"
-
-
-def text(results: Sequence[Result], shape: Shape) -> str:
-    """The results as Markdown."""
-    rows = ["| measured | value | bar | holds |", "|---|---:|---:|---|"]
-    for one in results:
-        bar = "" if one.bar is None else f"{one.bar:,} {one.unit}"
-        holds = "" if one.holds is None else "yes" if one.holds else "**no**"
-        rows.append(f"| {one.name} | {one.value:,} {one.unit} | {bar} | {holds} |")
-    return "\n".join([f"{title(shape)}. {machine()}.", "", *rows])
 
 
 def main() -> None:
@@ -62,9 +39,9 @@ def main() -> None:
     results = bench.run()
     write_results(results, OUT / "results-job.json")
     console.print(show(results, title(shape)))
-    console.print(f"{machine()}. Also in {(OUT / 'results.json').relative_to(ROOT)}.")
+    console.print(f"{machine()}. Also in {(OUT / 'results-job.json').relative_to(ROOT)}.")
     if given.write_docs:
-        replace("job", text(results, shape))
+        replace("job", text(results, f"{title(shape)}. {machine()}"))
         console.print(f"Written to {DOC.relative_to(ROOT)}.")
 
 

@@ -299,7 +299,7 @@ def test_the_policy_table_is_checked_key_by_key() -> None:
         build({"format": "kamailio", "zone": "UTC"}, "edge", OURS.__contains__)
     with pytest.raises(PolicyError, match=r"\[sources\.edge\] pbx: expected a text, got 7"):
         build({"format": "kamailio", "pbx": 7}, "edge", OURS.__contains__)
-    with pytest.raises(PolicyError, match='"kamailio", .*"asterisk-csv", "mapped" or "jsonl"'):
+    with pytest.raises(PolicyError, match=r'"kamailio", .*"asterisk-csv", "mapped" or "jsonl"'):
         build({"format": "kamalio"}, "edge", OURS.__contains__)
     assert build({"format": "jsonl", "pbx": "pbx-1"}, "edge", OURS.__contains__) is None
 
