@@ -19,6 +19,7 @@ LAW = {
     "pbx": {"detectors"},
     "streams": {"detectors", "pbx"},
     "models": {"detectors", "streams"},
+    "console": {"detectors", "streams"},
 }
 # A broker, a database, a clock or a file in the core would make replay differ from live.
 IMPURE_MODULES = {
@@ -129,6 +130,10 @@ def test_a_room_imports_only_the_rooms_the_law_gives_it(room: str) -> None:
     ours = {name: place for name, place in top_level_imports(room).items() if name in rooms()}
     forbidden = {name: place for name, place in ours.items() if name not in LAW[room] | {room}}
     assert forbidden == {}
+
+
+def test_only_the_command_line_and_the_benchmarks_import_the_console() -> None:
+    assert [room for room in rooms() if room not in ("bench", "console", "vigie") and "console" in top_level_imports(room)] == []
 
 
 def test_nothing_that_ships_imports_the_command_line() -> None:
@@ -242,7 +247,7 @@ def test_every_make_target_has_a_line_of_help_and_the_working_ones_set_up_first(
     assert phony
     helped = re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
     assert sorted(helped) == sorted(phony[1].split())
-    for target in ("lint", "test", "run", "bench"):
+    for target in ("lint", "test", "run", "console", "bench"):
         assert re.search(rf"^{target}: setup ## ", makefile, re.MULTILINE), target
 
 

@@ -11,14 +11,18 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import create_engine, text
 
 from streams.topics import Layout
 from vigie.dev.broker import Broker
+from vigie.dev.postgres import Postgres
 from vigie.dev.process import Child, free_port
+from vigie.dev.redis import Redis
 from vigie.dev.up import SERVICES
 from vigie.options import DEFAULT_POLICY
 from vigie.topics import check
@@ -29,6 +33,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)["services"]
 OURS = {name: service for name, service in COMPOSE.items() if service["image"] == "vigie"}
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 POLICY = "/etc/vigie/policy.toml"
+DATABASE = "postgresql+psycopg://vigie@postgres/vigie"
 #: Environment of the image of Kafka that is no setting of the broker.
 NO_SETTINGS = {"CLUSTER_ID", "KAFKA_HEAP_OPTS"}
 #: A machine with both cores taken by others starts four Pythons in 20 s.
@@ -86,9 +91,10 @@ def healthy(service: dict[str, Any], places: dict[str, str]) -> bool:
 
 def test_it_runs_the_commands_of_dev_up() -> None:
     here = {"kafka": "kafka:9092", "redis": "redis://redis:6379/0", "policy": POLICY, "host": "0.0.0.0", "data": "/var/lib/vigie"}
+    here["database"] = DATABASE
     commands = {one.name: [part.format(**here, port=one.port) for part in one.command] for one in SERVICES}
     assert {name: service["command"] for name, service in OURS.items()} == commands
-    assert list(COMPOSE) == ["kafka", "redis", *commands]
+    assert list(COMPOSE) == ["kafka", "redis", "postgres", *commands]
 
 
 def test_its_kafka_is_the_one_that_the_tests_run() -> None:
@@ -102,7 +108,7 @@ def test_nothing_is_published_but_on_the_loopback_address() -> None:
     assert {address for ports in found.values() for address, _, _ in ports} == {"127.0.0.1"}
     # What a container is told to listen on is what is published.
     for name, service in OURS.items():
-        listens = [service["command"][-1]] if "--metrics-port" in service["command"] else []
+        listens = [service["command"][-1]] if service["command"][-2] in ("--metrics-port", "--port") else []
         assert [container for _, _, container in found[name]] == listens
 
 
@@ -144,10 +150,27 @@ def test_the_image_holds_every_package_that_ships() -> None:
     assert set(sent) == packages | {"pyproject.toml", "requirements.lock"}
 
 
-def test_each_process_starts_becomes_healthy_and_stops_in_time(compose_broker: ComposeBroker, tmp_path: Path) -> None:
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL with the role and the database of ``docker-compose.yml``; not where pytest keeps others out."""
+    name = COMPOSE["postgres"]["environment"]["POSTGRES_USER"]
+    with TemporaryDirectory(prefix="vigie-postgres-") as directory:
+        # The server runs as a user of its own, who must get to it.
+        Path(directory).chmod(0o755)
+        with Postgres(Path(directory)) as running:
+            engine = create_engine(running.url(), isolation_level="AUTOCOMMIT")
+            with engine.connect() as connection:
+                connection.execute(text(f"CREATE DATABASE {name}"))
+            engine.dispose()
+            yield running
+
+
+def test_each_process_starts_becomes_healthy_and_stops_in_time(
+    compose_broker: ComposeBroker, postgres: Postgres, redis_server: Redis, tmp_path: Path
+) -> None:
     places = {"kafka:9092": compose_broker.bootstrap, "127.0.0.1:9092": f"127.0.0.1:{compose_broker.machine_port}", "0.0.0.0": "127.0.0.1"}
     places |= {"127.0.0.1/9092": f"127.0.0.1/{compose_broker.port}", POLICY: str(DEFAULT_POLICY)}
-    places["/var/lib/vigie"] = str(tmp_path)
+    places |= {"/var/lib/vigie": str(tmp_path), DATABASE: postgres.url("vigie"), "redis://redis:6379/0": redis_server.url}
     places |= {container: str(free_port()) for service in OURS.values() for _, _, container in published(service)}
     assert healthy(COMPOSE["kafka"], places)
     processes: dict[str, Child] = {}

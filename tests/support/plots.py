@@ -44,6 +44,7 @@ def alerts_of(rule: str) -> list[dict[str, Any]]:
     return [json.loads(best[key]) for key in sorted(best)]
 
 
+@cache
 def samples() -> list[tuple[str, dict[str, Any]]]:
     """Every rule with the richest alerts of a licence and of a customer, and some that the traffic does not make."""
     found = []
@@ -71,20 +72,20 @@ def made() -> list[tuple[str, dict[str, Any]]]:
         "registration_days": 25, "weak_days": 4, "home_days": 146, "silent_days": 60, "exempt_days": 14, "restricted_days": 13,
         "networks": 8, "agreed_days": 40, "notice_limit": 76, "breach_limit": 91, "without_weakest": 71, "without_weakest_breaches": False,
     }  # fmt: skip
+    overlaps = [
+        {
+            "day": f"2026-01-{day:02}", "seconds": 300 * day - 1200,
+            "lanes": [
+                {"device": "Zoiper on <b>Léa's</b> laptop", "network": "10.1.2.0/24", "country": "FR",
+                 "start": f"2026-01-{day:02}T09:10:05.000Z", "end": f"2026-01-{day:02}T10:15:05.000Z"},
+                {"device": "phone", "network": "2001:db8::/48", "country": "BE",
+                 "start": f"2026-01-{day:02}T09:30:05.000Z", "end": "" if day == 8 else f"2026-01-{day:02}T09:{5 * day + 10}:05.000Z"},
+            ],
+        }
+        for day in range(5, 10)
+    ]  # fmt: skip
     sharing = {
-        "overlaps": [
-            {
-                "day": f"2026-01-{5 + day:02}",
-                "seconds": 600 + 400 * day,
-                "lanes": [
-                    {"device": "Zoiper on <b>Léa's</b> laptop", "network": "10.1.2.0/24", "country": "FR",
-                     "start": f"2026-01-{5 + day:02}T09:10:05.000Z", "end": f"2026-01-{5 + day:02}T10:15:05.000Z"},
-                    {"device": "phone", "network": "2001:db8::/48", "country": "BE",
-                     "start": f"2026-01-{5 + day:02}T09:30:05.000Z", "end": "" if day == 3 else f"2026-01-{5 + day:02}T{9 + (40 + 7 * day) // 60:02}:{(40 + 7 * day) % 60:02}:05.000Z"},
-                ],
-            }
-            for day in range(5)
-        ],
+        "overlaps": overlaps,
         "distances": [
             {"day": "2026-01-07", "start": "2026-01-07T09:00:00.000Z", "start_country": "FR", "end": "2026-01-07T09:40:00.000Z",
              "end_country": "US", "km": 5500, "minutes": 40, "kmh": 8250, "same_device": False},
@@ -101,12 +102,13 @@ def made() -> list[tuple[str, dict[str, Any]]]:
              "attempts": 40 - 2 * i, "answered": 20 - i, "seconds": 3600 - 200 * i, "cents": 61250 - 4800 * i}
             for i in range(12)
         ],
-        "more": 3, "attempts_per_hour": [0] * 20 + [3, 40, 190, 120], "usual_hours": ([0] * 8 + [4] * 4 + [1] * 2 + [3] * 5 + [0] * 5) * 5 + [0] * 48,
+        "more": 3, "attempts_per_hour": [0] * 20 + [3, 40, 190, 120],
+        "usual_hours": ([0] * 8 + [4] * 4 + [1] * 2 + [3] * 5 + [0] * 5) * 5 + [0] * 48,
         "hour_of_week": 147, "signs": ["high-risk"], "attempts": 120, "at_once": 9, "hour_cents": 91250, "hour_limit_cents": 1500,
         "day_cents": 161250, "day_limit_cents": 5000, "history_days": 57,
     }  # fmt: skip
     broadcast = {
-        "signs": [{"name": "by voice", "unit": "callees/24h", "measured": 240, "notice": 50, "breach": 100, "level": 2, "window_ms": 86400000}],
+        "signs": [{"name": "by voice", "unit": "callees/24h", "measured": 240, "notice": 50, "breach": 100, "level": 2}],
         "by_hour": [0] * 15 + [40, 80, 60, 30, 20, 10, 0, 0, 0], "recipients": 240, "replies": 3, "pages": 0,
         "lengths_ms": [2000] * 8 + [14000] * 3 + [21000] * 70 + [24000] * 12 + [140000] * 2, "median_ms": 21000,
     }  # fmt: skip
@@ -125,7 +127,7 @@ def made() -> list[tuple[str, dict[str, Any]]]:
         "attached": [{"rule": "toll-fraud", "level": "breach", "measured": 1, "limit": 1, "unit": "x", "facts": fraud}],
     }  # fmt: skip
     calls = [
-        {"number": "+3314455••••", "answered": f"2026-03-{30 - i % 3:02}T{8 + i:02}:00:05Z", "ended": "" if i == 9 else f"2026-03-{30 - i % 3:02}T{11 + i:02}:41:45Z",
+        {"number": "+3314455••••", "answered": f"2026-03-{20 + i}T08:00:05Z", "ended": "" if i == 9 else f"2026-03-{20 + i}T11:41:45Z",
          "seconds": 7300 + 900 * i, "beyond_s": 100 + 900 * i}
         for i in range(10)
     ]  # fmt: skip
@@ -135,13 +137,15 @@ def made() -> list[tuple[str, dict[str, Any]]]:
         ("abroad-total", abroad), ("licence-sharing", sharing), ("toll-fraud", fraud), ("mass-messaging", broadcast),
         ("account-takeover", taken), ("long-call", {"calls": calls, "included_s": 7200, "ends_are_told": False}),
     ]  # fmt: skip
-    return [(f"{rule} (made)", {**base, "rule": rule, "licence": "1", "alert_id": f"al-made-{rule}", "facts": shown}) for rule, shown in facts]
+    return [
+        (f"{rule} (made)", {**base, "rule": rule, "licence": "1", "alert_id": f"al-made-{rule}", "facts": shown}) for rule, shown in facts
+    ]
 
 
-def sheet(theme: str, lang: str = "en") -> str:
-    """A page with every plot of every sample, as wide as the console's."""
+def sheet(theme: str, lang: str, alerts: list[tuple[str, dict[str, Any]]]) -> str:
+    """A page with every plot of some alerts, as wide as the console's."""
     words, parts = Words(lang), []
-    for place, (name, alert) in enumerate(samples()):
+    for place, (name, alert) in enumerate(alerts):
         plots = plots_of(alert, lang, prefix=f"s{place}")
         for above, title in ((True, "above the fold"), (False, "below")):
             figures = "".join(plot.figure(one, words) for one in plots if one.above_fold is above)

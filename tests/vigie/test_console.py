@@ -44,7 +44,7 @@ def test_it_prints_where_it_is_and_a_link_and_stops_when_asked(results: Path) ->
 
 
 def test_a_schema_is_brought_up_to_date_once(results: Path) -> None:
-    assert "1 steps applied" in vigie("console", "migrate", "--data", results).stdout
+    assert "steps applied" in vigie("console", "migrate", "--data", results).stdout
     assert vigie("console", "migrate", "--data", results).stdout.strip() == "up to date"
 
 

@@ -46,8 +46,8 @@ class Service(NamedTuple):
 
     Args:
         name: in front of each line that it prints.
-        command: program and arguments; ``{kafka}``, ``{redis}`` and ``{policy}`` (where they are), ``{host}`` (the address to listen
-            on), ``{port}`` (a port of its own) and ``{data}`` (a directory of its own) are filled in.
+        command: program and arguments; ``{kafka}``, ``{redis}``, ``{database}`` and ``{policy}`` (where they are), ``{host}`` (the
+            address to listen on), ``{port}`` (a port of its own) and ``{data}`` (a directory of its own) are filled in.
         ready: address that answers 200 when it is ready, filled in likewise; empty: it is ready when it runs.
         port: the one that people expect it on, and its container has; 0: any.
         once: it does its work and ends, and what stands below needs that work.
@@ -74,6 +74,15 @@ SERVICES = (
     _watched("detect-2", "vigie detect --bootstrap {kafka} --name detect-2", 9466),
     # No PBX stands here, but the Redis that PBXes may ask does.
     _watched("bridge", "vigie bridge --pbx redis --target {redis} --bootstrap {kafka} --snapshot {data}/bridge.json", 9467),
+    Service(
+        "console",
+        (
+            *("vigie", "console", "--database", "{database}", "--kafka", "{kafka}", "--redis", "{redis}"),
+            *("--origin", "http://127.0.0.1:{port}", "--host", "{host}", "--port", "{port}"),
+        ),
+        "http://{host}:{port}/health",
+        8470,
+    ),
 )
 
 
@@ -118,7 +127,9 @@ def up(directory: Path, services: Sequence[Service], given: dict[str, str], out:
         Ended: something ended by itself.
     """
     with ctrl_c_stops(out), Broker(directory / "kafka", KAFKA_PORT) as broker, Redis(directory / "redis", REDIS_PORT) as redis:
-        run(services, {"kafka": broker.bootstrap, "redis": redis.url, **given}, directory, out, [broker, redis])
+        # One console on one machine needs no server of a database.
+        database = f"sqlite:///{(directory / 'console.sqlite').resolve()}"
+        run(services, {"kafka": broker.bootstrap, "redis": redis.url, "database": database, **given}, directory, out, [broker, redis])
 
 
 def run(services: Sequence[Service], given: dict[str, str], directory: Path, out: Console, servers: Sequence[Server] = ()) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Which plots the alerts of each rule have, drawn from their facts."""

@@ -1,0 +1,1 @@
+"""What a change of policy would have done: drafts, and their replay over history in a scratch directory."""

@@ -1,0 +1,1 @@
+"""For programs: what the console knows, as JSON and CSV under ``/api/v1``, described by OpenAPI."""

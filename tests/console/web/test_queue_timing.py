@@ -1,0 +1,48 @@
+"""How long the server takes for the queue and for the next alert with ten thousand waiting."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from console import taking
+from support.console import BEGIN, Browser, Served, forms, statement
+
+ALERTS, PAGES = 10_000, 40
+PERSONS = ("autodial", "wangiri", "abroad-stay", "toll-fraud", "call-centre")
+
+
+def test_ten_thousand_alerts_take_less_than_a_fifth_of_a_second(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    filler = {"calls": ["x" * 100] * 60}
+    for start in range(0, ALERTS, 500):
+        with served.database.writing() as session:
+            block = [
+                statement(f"al-{n}", rule=PERSONS[n % 5], tenant=f"t{n % 900}", money_at_risk_cents=n * 7919 % 90_000, facts=filler)
+                for n in range(start, start + 500)
+            ]
+            taking.alerts(session, block, BEGIN)
+    browser = served.person("mina")
+    hidden = forms(browser.get("/queue").text)["/queue/next"]
+    said = [
+        (name, quantile(browser, method, path, hidden))
+        for name, method, path in (
+            ("queue", "GET", "/queue"),
+            ("filtered", "GET", "/queue?rule=wangiri&level=breach"),
+            ("next", "POST", "/queue/next"),
+        )
+    ]
+    with capsys.disabled():
+        print("\n" + "; ".join(f"{name}: p95 {ms:.0f} ms" for name, ms in said) + f" with {ALERTS:,} alerts")
+    # The only bound on time in these tests, because it is the requirement; what was measured stands above it.
+    assert max(ms for _, ms in said) < 200
+
+
+def quantile(browser: Browser, method: str, path: str, hidden: dict[str, str]) -> float:
+    taken = []
+    for _ in range(PAGES):
+        begun = time.perf_counter()
+        answer = browser.get(path) if method == "GET" else browser.post(path, hidden)
+        taken.append((time.perf_counter() - begun) * 1000)
+        assert answer.status_code in (200, 303)
+    return sorted(taken)[int(PAGES * 0.95) - 1]
