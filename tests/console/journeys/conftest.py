@@ -17,9 +17,9 @@ from support.console import BEGIN, Clock, Served, serve, statement, suspension
 HOSTILE = '<script>document.title="run"</script>'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running() -> Iterator[Browser]:
-    """Chromium."""
+    """Chromium. Not for the whole session: while Playwright is open its event loop runs, and no other test could run one."""
     with chromium() as browser:
         yield browser
 

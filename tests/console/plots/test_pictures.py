@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from support.browsing import chromium
 from support.plots import STYLE, samples, sheet
 
 OUT = Path(__file__).parents[3] / "out" / "plots"
@@ -41,10 +42,8 @@ FAULTS = """() => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium")
-        yield chromium
-        chromium.close()
+    with chromium() as running:
+        yield running
 
 
 def opened(browser: Browser, theme: str, lang: str, width: int = 1366) -> Page:
