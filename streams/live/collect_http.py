@@ -18,6 +18,8 @@ PATIENCE_S = 30
 #: What a client that is refused for want of room is told to wait, s.
 RETRY_S = 10
 SIGNATURE = "X-Signature"
+#: So much of a refused body is read before it is refused, bytes.
+MOST_SKIPPED = 64 << 20
 
 
 class HttpSource:
@@ -87,6 +89,7 @@ class HttpSource:
                     self._answer(411, "a Content-Length is needed")
                     return
                 if int(length) > LONGEST:
+                    self._skip(int(length))
                     self._answer(413, f"at most {LONGEST} bytes")
                     return
                 body = self.rfile.read(int(length))
@@ -104,6 +107,12 @@ class HttpSource:
                     self._answer(503, "the disk refused; send it again")
                 else:
                     self._answer(200, "taken")
+
+            def _skip(self, length: int) -> None:
+                """Read what is refused: a client that is still sending when we close sees a broken connection, and not why."""
+                left = min(length, MOST_SKIPPED)
+                while left > 0 and (read := self.rfile.read(min(left, 1 << 16))):
+                    left -= len(read)
 
             def _answer(self, status: int, text: str) -> None:
                 body = text.encode() + b"\n"

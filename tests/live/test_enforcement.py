@@ -64,9 +64,11 @@ def test_abuse_is_restricted_torn_down_proved_and_lifted_while_112_answers(
         run("answered", 20_080, user="bob", service=SATELLITE.format(5))
         emergency_answers()
         decision = suspension["decision_id"]
-        system.until(lambda: "applied" in system.bridge.statuses().get(decision, []))
-        receipt = next(one for one in system.bridge.receipts() if one["decision_id"] == decision and one["status"] == "applied")
-        assert (receipt["pbx"], receipt["calls_ended"]) == ("edge", 1)
+        said = {"pbx": "edge", "decision_id": decision, "status": "applied"}
+        # The bridge of the Redis view answers too, and may be first.
+        system.until(lambda: any(said.items() <= one.items() for one in system.bridge.receipts()))
+        [receipt] = [one for one in system.bridge.receipts() if said.items() <= one.items()]
+        assert receipt["calls_ended"] == 1
         system.until(lambda: view.get(f"vigie:suspended:{ALICE}"))
         assert json.loads(view.get(f"vigie:suspended:{ALICE}"))["decision_id"] == decision  # type: ignore[arg-type]
         # The refused attempts came back as such, and feed no rule.
