@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.windows import add_to_bucket, count_since, push, remember, sum_buckets
+from detectors.windows import count_since, push, remember
 
 times = st.lists(st.integers(0, 10_000), max_size=60)
 
@@ -24,15 +24,6 @@ def test_hits_that_come_late_take_their_place(hits: list[int]) -> None:
     for at in hits:
         push(kept, at, 100)
     assert kept == sorted(hits)
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 9)), min_size=1, max_size=60), st.integers(1, 10))
-def test_buckets_older_than_the_span_are_dropped_and_the_rest_add_up(hits: list[tuple[int, int]], keep: int) -> None:
-    buckets: dict[int, list[int]] = {}
-    for key, amount in sorted(hits):
-        add_to_bucket(buckets, key, keep, (amount,))
-    newest = max(key for key, _ in hits)
-    assert sum_buckets(buckets, newest - keep) == [sum(amount for key, amount in hits if key > newest - keep)]
 
 
 @given(st.lists(st.integers(0, 30), max_size=80), st.integers(1, 10))
