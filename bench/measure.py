@@ -21,6 +21,7 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Annotated, Any, Literal, Union
 
+import msgspec
 from pydantic import Field, TypeAdapter
 
 from detectors.events import Call, Event, Message, Registration
@@ -31,7 +32,6 @@ from streams.contracts.inputs import INPUTS
 from streams.embedded import Settings, run
 from streams.frames import decode_frame, read_frames
 from streams.ordering import log_path
-from streams.partition import PARTITIONS
 from streams.progress import Silent
 from streams.sources import Input
 from streams.wire import Wire
@@ -40,8 +40,6 @@ from streams.wire import Wire
 POLICY = Path(__file__).parents[1] / "policies" / "default.toml"
 #: A quiet licence has fewer events than this in the week of the benchmark, and no open alert (whose statement is kept).
 QUIET = 5 * 7
-#: How the host sets the collector while it runs (``streams.embedded``); the core is measured under the same.
-COLLECTOR = (50_000, 20, 100)
 
 
 def floor(events: Path) -> dict[str, Any]:
@@ -85,12 +83,12 @@ class _Ordered(Exception):
 class _UntilOrdered(Silent):
     """Stops the host before it judges, and keeps the logs it wrote."""
 
-    def __init__(self, work: Path, into: Path) -> None:
-        self._work, self._into = work, into
+    def __init__(self, work: Path, into: Path, partitions: int) -> None:
+        self._work, self._into, self._partitions = work, into, partitions
 
     def stage(self, name: str, total: int, unit: Literal["bytes", "events"]) -> None:
         if log_path(self._work, 0).exists() and name == "judging":
-            for number in range(PARTITIONS):
+            for number in range(self._partitions):
                 log_path(self._work, number).replace(log_path(self._into, number))
             raise _Ordered
 
@@ -101,12 +99,13 @@ def settings(events: Path, countries: Path, out: Path) -> Settings:
     return Settings(inputs=[Input(str(events))], out=out, policy=policy, base=POLICY.parent, country_db=countries)
 
 
-def logs(events: Path, countries: Path, into: Path) -> dict[str, Any]:
+def logs(events: Path, countries: Path, into: Path, partitions: int) -> dict[str, Any]:
     """Write the partition logs of the events as the host does, for ``core``."""
     into.mkdir(parents=True, exist_ok=True)
     out = into / "run"
     try:
-        run(settings(events, countries, out), _UntilOrdered(out / ".work", into))
+        asked = msgspec.structs.replace(settings(events, countries, out), partitions=partitions)
+        run(asked, _UntilOrdered(out / ".work", into, partitions))
     except _Ordered:
         shutil.rmtree(out)
     return {}
@@ -129,7 +128,7 @@ def end(events: Path, countries: Path, out: Path) -> dict[str, Any]:
 
 def core(folder: Path, partitions: int, rules: str) -> dict[str, Any]:
     """``step`` alone: frames are decoded before the clock starts. ``rules``: ``all``, ``none``, one rule, or ``-rule`` for all others."""
-    gc.set_threshold(*COLLECTOR)
+    gc.disable()  # as the host does while it judges (streams.collector)
     detectors = chosen(rules)
     cpu, count, said, sizes = 0.0, 0, 0, []
     for number in range(partitions):
@@ -147,6 +146,7 @@ def core(folder: Path, partitions: int, rules: str) -> dict[str, Any]:
                 key = event.tenant, event.licence
                 of_licence[key] = of_licence.get(key, 0) + 1
         sizes += [len(encode(state)) for key, state in partition.licences.items() if of_licence[key] < QUIET and not state.alerts]
+        partition.let_go()
     sizes.sort()
     at = len(sizes) - 1
     return {
@@ -186,8 +186,8 @@ def profile(what: str, *paths: Path) -> None:
     """Print the of the functions that take the most time; the profiler itself costs small functions more than large ones."""
     profiler = cProfile.Profile()
     if what == "core":
-        gc.set_threshold(*COLLECTOR)
-        for number in range(2):
+        gc.disable()
+        for number in range(16):
             step = Partition(number, installed()).step
             for events in _frames(paths[0], number):
                 profiler.enable()
@@ -213,7 +213,9 @@ def measured(name: str, arguments: list[str]) -> dict[str, Any]:
     paths = [Path(argument) for argument in arguments]
     if name == "core":
         return core(paths[0], int(arguments[1]), arguments[2])
-    by_paths: dict[str, Callable[..., dict[str, Any]]] = {"floor": floor, "pydantic": pydantic_alone, "logs": logs, "end": end}
+    if name == "logs":
+        return logs(paths[0], paths[1], paths[2], int(arguments[3]))
+    by_paths: dict[str, Callable[..., dict[str, Any]]] = {"floor": floor, "pydantic": pydantic_alone, "end": end}
     return by_paths[name](*paths)
 
 

@@ -84,7 +84,7 @@ class Recovery:
         self.told("making the events, and their logs")
         events, countries = write_events(self.shape, self.out), write_country_db(self.out)
         logs = self.out / f"{self.shape.name}.logs"
-        measure("logs", events, countries, logs)
+        measure("logs", events, countries, logs, PARTITIONS)
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         with Broker(self._folder / "broker") as broker:

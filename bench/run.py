@@ -15,6 +15,7 @@ import msgspec
 
 from bench.events import Shape, write_country_db, write_events
 from detectors.registry import installed
+from streams.partition import FILE_PARTITIONS
 
 OUT = Path(__file__).parent / "out"
 ROOT = Path(__file__).parents[1]
@@ -22,8 +23,7 @@ ROOT = Path(__file__).parents[1]
 END_RATE, CORE_RATE = 30_000, 70_000
 PEAK_MB, QUIET_BYTES = 400, 2048
 #: Partitions on which the cost of single rules is measured: a quarter of the events is enough for a tenth of a microsecond.
-RULE_PARTITIONS = 2
-PARTITIONS = 8
+RULE_PARTITIONS = 16
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -67,7 +67,7 @@ class Bench:
         logs = self.out / f"{self.shape.name}.logs"
         self.told("writing the logs for the core")
         # Always anew: frames and stamps belong to the code that is measured.
-        measure("logs", events, countries, logs)
+        measure("logs", events, countries, logs, FILE_PARTITIONS)
         return events, countries, logs
 
     def run(self) -> list[Result]:
@@ -77,7 +77,7 @@ class Bench:
         for n in range(self.repeats):
             self.told(f"floor, core and the whole job, {n + 1} of {self.repeats}")
             floors.append(measure("floor", events))
-            cores.append(measure("core", logs, PARTITIONS, "all"))
+            cores.append(measure("core", logs, FILE_PARTITIONS, "all"))
             ends.append(measure("end", events, countries, self.out / "run"))
         self.told("the contracts by pydantic alone")
         pydantic = self._micro("contracts by pydantic alone, read and validate", measure("pydantic", events))

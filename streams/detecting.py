@@ -21,14 +21,13 @@ from detectors.outputs import Alert, DeadLetter, Output
 from detectors.registry import Detectors
 from detectors.snapshot import restore, take
 from detectors.step import Partition
-from streams.collector import fewer_collections
+from streams.collector import no_collections
 from streams.durable import replace_file
 from streams.frames import FRAME_EVENTS, FrameFile, decode_frame, join_frame, read_frames
 from streams.journal import OrderState
 from streams.lock import share
 from streams.ordering import TRAFFIC, log_path
 from streams.outputs import LINES, Line, dead_letter, line_of
-from streams.partition import PARTITIONS
 from streams.progress import Progress
 from streams.wire import to_line
 
@@ -131,6 +130,7 @@ class Judge:
             self._say(self._partition.finish(self._until), None, "", 0)
             at.finished = True
             self._save()
+        self._partition.let_go()
 
     def _recorded_frame(self, events: list[Event]) -> None:
         step = self._partition.step
@@ -237,19 +237,21 @@ def detect(
         VigieError: a process failed; the message is its own.
     """
     progress.stage("judging", sum(order.events), "events")
+    partitions = len(order.logs)
     if jobs == 1 or detectors is not None:
-        done = [0] * PARTITIONS
-        for number in range(PARTITIONS):
+        done = [0] * partitions
+        for number in range(partitions):
 
             def tell(events: int, number: int = number) -> None:
                 done[number] = events
                 progress.advance(sum(done), sum(done))
 
-            Judge(task, number, detectors, keep).run(order.logs[number], tell)
+            with no_collections():
+                Judge(task, number, detectors, keep).run(order.logs[number], tell)
         return
     # The largest logs first, each to the process with the least to do.
-    shares: list[list[int]] = [[] for _ in range(min(jobs, PARTITIONS))]
-    for number in sorted(range(PARTITIONS), key=lambda n: (-order.logs[n], n)):
+    shares: list[list[int]] = [[] for _ in range(min(jobs, partitions))]
+    for number in sorted(range(partitions), key=lambda n: (-order.logs[n], n)):
         min(shares, key=lambda mine: sum(order.logs[n] for n in mine)).append(number)
     _spread(shares, task, out, order.logs, progress)
 
@@ -257,7 +259,7 @@ def detect(
 def _spread(shares: Iterable[list[int]], task: Task, out: Path, ends: list[int], progress: Progress) -> None:
     # spawn, not fork: a child must not inherit the parent's progress thread or open files.
     context = multiprocessing.get_context("spawn")
-    done = context.RawArray("q", PARTITIONS)
+    done = context.RawArray("q", len(ends))
     processes: list[tuple[Any, Connection]] = []
     try:
         for numbers in shares:
@@ -286,7 +288,7 @@ def _spread(shares: Iterable[list[int]], task: Task, out: Path, ends: list[int],
 
 def _work(numbers: list[int], task: Task, out: Path, ends: list[int], parent: int, done: Any, tell: Connection) -> None:
     """What a process does; an error goes back as text, since not every exception can be sent."""
-    with share(out), fewer_collections():
+    with share(out), no_collections():
         try:
             for number in numbers:
 

@@ -1,6 +1,6 @@
 """The embedded host: files in, judged alerts out, no broker. The same core, contracts and stamps as the live path.
 
-    inputs ─read─▶ sorted runs ─order, stamp─▶ 8 partition logs ─step─▶ what was said ─sort─▶ files, renamed at the end
+    inputs ─read─▶ sorted runs ─order, stamp─▶ partition logs ─step─▶ what was said ─sort─▶ files, renamed at the end
               1                      2                            3
 
 Every stage leaves a durable point in ``OUT/.work``, so a run that was killed anywhere goes on from there and ends with the same
@@ -33,7 +33,7 @@ from streams.lock import own
 from streams.ordering import DEAD as DEAD_ORDER
 from streams.ordering import order
 from streams.outputs import SUMMARY, line_of, publish, sort_lines
-from streams.partition import PARTITIONS
+from streams.partition import FILE_PARTITIONS
 from streams.progress import Progress, Silent
 from streams.reading import DEAD as DEAD_READ
 from streams.reading import Reading
@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, kw_only=True):
     ``inputs`` to read; ``out`` the output directory; ``policy`` the parsed policy and ``base`` the directory of its file;
     ``country_db`` and ``second_db`` databases (none: location is not covered); ``since``, ``before`` and ``until`` instants in
     milliseconds; ``jobs`` processes for detection; ``resume`` a killed run; ``version`` of vigie, for the summary.
-    ``buffer_records`` and ``snapshot_events`` bound memory and the work lost to a crash.
+    ``buffer_records`` and ``snapshot_events`` bound memory and the work lost to a crash. ``partitions`` to judge one after the other.
     """
 
     inputs: list[Input]
@@ -70,6 +70,7 @@ class Settings(msgspec.Struct, kw_only=True):
     version: str = ""
     buffer_records: int = BUFFER_RECORDS
     snapshot_events: int = SNAPSHOT_EVENTS
+    partitions: int = FILE_PARTITIONS
 
 
 class Judged(msgspec.Struct, kw_only=True):
@@ -135,10 +136,15 @@ def judged(
             detect(task, settings.out, journal.order, settings.jobs, said, detectors, keep)
             journal.stage = "publish"
             journal.save(work)
-        yield Judged(work=work, journal=journal, snapshots=[snapshot_of(work, number) for number in range(PARTITIONS)], located=located)
+        yield Judged(work=work, journal=journal, snapshots=snapshots_of(work, journal), located=located)
         # First the journal: a kill while the rest is removed must not leave one that names files which are gone.
         (work / JOURNAL).unlink()
         shutil.rmtree(work)
+
+
+def snapshots_of(work: Path, journal: Journal) -> list[Snapshot]:
+    """The last snapshot of each partition."""
+    return [snapshot_of(work, number) for number in range(len(journal.order.logs))]
 
 
 def read_and_order(settings: Settings, work: Path, journal: Journal, recorded: bool, progress: Progress) -> dict[str, Any] | None:
@@ -150,14 +156,14 @@ def read_and_order(settings: Settings, work: Path, journal: Journal, recorded: b
     with locator(geo, settings.base, country_db, second_db) as where:
         stamper = Stamper(where, number_plan(settings.policy, settings.base))
         if journal.stage == "read" and recorded:
-            replay(work, journal, settings.inputs, progress)
+            replay(work, journal, settings.inputs, settings.partitions, progress)
         elif journal.stage == "read":
             sources = settings.policy.get("sources", {})
             Reading(work, journal, settings.inputs, sources, settings.since, settings.before, progress, settings.buffer_records).run()
             journal.stage = "order"
             journal.save(work)
         if journal.stage == "order":
-            order(work, journal, stamper, settings.policy, progress)
+            order(work, journal, stamper, settings.policy, settings.partitions, progress)
         if recorded:
             # An exported log brings its places along; no database is asked.
             return {"built": journal.order.built, "databases": []} if journal.order.built else None

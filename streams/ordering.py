@@ -18,7 +18,7 @@ from streams.frames import EVENTS, FRAME_EVENTS, FrameFile, encode_event, join_f
 from streams.holidays import french_holidays
 from streams.journal import Journal, OrderState, Seen
 from streams.outputs import LINES, Line, dead_letter
-from streams.partition import PARTITIONS, partition_of
+from streams.partition import partition_of
 from streams.progress import Progress
 from streams.runs import merge, total_order
 from streams.stamp import Stamper
@@ -41,10 +41,11 @@ def log_path(work: Path, number: int) -> Path:
 class Logs:
     """The partition logs while they are written."""
 
-    def __init__(self, work: Path) -> None:
-        self._files = [FrameFile(log_path(work, number)) for number in range(PARTITIONS)]
-        self._buffers: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
-        self.events = [0] * PARTITIONS
+    def __init__(self, work: Path, partitions: int) -> None:
+        self.partitions = partitions
+        self._files = [FrameFile(log_path(work, number)) for number in range(partitions)]
+        self._buffers: list[list[bytes]] = [[] for _ in range(partitions)]
+        self.events = [0] * partitions
 
     def put(self, number: int, event: Event) -> None:
         """Append an event to a partition."""
@@ -56,7 +57,7 @@ class Logs:
 
     def broadcast(self, event: Event) -> None:
         """Append an event to every partition."""
-        for number in range(PARTITIONS):
+        for number in range(self.partitions):
             self.put(number, event)
 
     def finish(self, state: OrderState) -> None:
@@ -138,7 +139,7 @@ class Letters:
             self._batch = []
 
 
-def order(work: Path, journal: Journal, stamper: Stamper, policy: dict[str, Any], progress: Progress) -> None:
+def order(work: Path, journal: Journal, stamper: Stamper, policy: dict[str, Any], partitions: int, progress: Progress) -> None:
     """Write the partition logs from the runs.
 
     Args:
@@ -146,9 +147,10 @@ def order(work: Path, journal: Journal, stamper: Stamper, policy: dict[str, Any]
         journal: where the runs are; gets the logs.
         stamper: resolves and stamps.
         policy: the policy in force before the first event.
+        partitions: how many logs.
         progress: told of events.
     """
-    with Logs(work) as logs, Letters(work / DEAD) as letters:
+    with Logs(work, partitions) as logs, Letters(work / DEAD) as letters:
         journal.order = _order(logs, letters, journal, stamper, policy, work, progress)
     journal.stage = "detect"
     journal.save(work)
@@ -174,9 +176,9 @@ def _order(
             kind = type(event)
             if kind in TRAFFIC:
                 see(event)  # type: ignore[arg-type]
-                put(partition_of(event.tenant), event)
+                put(partition_of(event.tenant, logs.partitions), event)
             elif event.tenant and kind is not Tick:
-                put(partition_of(event.tenant), event)
+                put(partition_of(event.tenant, logs.partitions), event)
             else:
                 state.uncounted += kind is Tick
                 logs.broadcast(event)

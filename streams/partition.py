@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-#: Partitions of the log. All topics that are joined have this many; a licence's state never leaves its partition.
+#: Partitions of the log by default. All topics that are joined have this many; a licence's state never leaves its partition.
 PARTITIONS = 8
+#: Partitions that files are judged in, one after the other: a 64th of 20,000 licences is 6 MB of state, which stays in a processor's
+#: cache. With 8 an event took 17 µs, with 32 14, with 64 13; a partition more costs two files and the policy read once more.
+FILE_PARTITIONS = 64
 
 _SEED = 0x9747B28C
 _MIX = 0x5BD1E995

@@ -14,25 +14,26 @@ from detectors.events import Call, Message, Registration, Tick
 from streams.journal import InputCount, Journal, OrderState, ReadState
 from streams.ordering import DEAD, Census, Letters, Logs
 from streams.outputs import dead_letter
-from streams.partition import PARTITIONS, partition_of
+from streams.partition import partition_of
 from streams.progress import Progress
 from streams.reading import DEAD as DEAD_READ
 from streams.sources import Input, Reader, log_header
 from streams.wire import Wire
 
 
-def replay(work: Path, journal: Journal, inputs: Sequence[Input], progress: Progress) -> None:
+def replay(work: Path, journal: Journal, inputs: Sequence[Input], partitions: int, progress: Progress) -> None:
     """Write the partition logs from exported ones; takes the place of the first two stages.
 
     Args:
         work: directory of the run.
         journal: gets the logs and the counts.
         inputs: the exported logs, one or one per partition.
+        partitions: how many logs to write.
         progress: told of bytes and events.
     """
     (work / DEAD_READ).touch()
     progress.stage("reading", sum(one.size for one in inputs), "bytes")
-    with Logs(work) as logs, Letters(work / DEAD) as letters:
+    with Logs(work, partitions) as logs, Letters(work / DEAD) as letters:
         journal.order = _replay(logs, letters, journal.read, inputs, progress)
     journal.stage = "detect"
     journal.save(work)
@@ -73,9 +74,9 @@ def _replay(logs: Logs, letters: Letters, read: ReadState, inputs: Sequence[Inpu
                 if isinstance(event, Tick) or (own and not event.tenant):
                     state.uncounted += 1
                 if own is not None:
-                    logs.put(own % PARTITIONS, event)
+                    logs.put(own % logs.partitions, event)
                 elif event.tenant:
-                    logs.put(partition_of(event.tenant), event)
+                    logs.put(partition_of(event.tenant, logs.partitions), event)
                 else:
                     logs.broadcast(event)
             progress.advance(done + reader.position, read.events)

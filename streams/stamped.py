@@ -13,7 +13,6 @@ from streams.errors import UsageError
 from streams.frames import decode_frame, read_frames
 from streams.lock import own
 from streams.ordering import log_path
-from streams.partition import PARTITIONS
 from streams.progress import Progress, Silent
 
 
@@ -42,7 +41,7 @@ def stamped(settings: embedded.Settings, progress: Progress | None = None) -> It
             embedded.read_and_order(settings, work, journal, recorded, progress or Silent())
             yield (
                 event
-                for number in range(PARTITIONS)
+                for number in range(len(journal.order.logs))
                 for _, frame in read_frames(log_path(work, number), 0, journal.order.logs[number])
                 for event in decode_frame(frame)
             )

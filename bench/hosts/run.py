@@ -83,7 +83,7 @@ class Hosts:
         self.told("making the events, and their logs as the embedded host writes them")
         events, countries = write_events(self.shape, self.out), write_country_db(self.out)
         logs = self.out / f"{self.shape.name}.logs"
-        measure("logs", events, countries, logs)
+        measure("logs", events, countries, logs, PARTITIONS)
         self.told("the peers' environment")
         try:
             self._python = environment(self.out / "peers")

@@ -24,7 +24,7 @@ from detectors.state import REVIEW_TIMER, LicenceState, decode, encode
 from detectors.step import Partition
 from streams import embedded
 from streams.collector import fewer_collections
-from streams.detecting import Judge, Task, snapshot_of
+from streams.detecting import Judge, Task
 from streams.durable import replace_file
 from streams.embedded import Judged, Settings
 from streams.errors import UsageError
@@ -33,7 +33,6 @@ from streams.journal import Journal
 from streams.live.checkpoints import BATCH_BYTES, NEXT, Saved, read_saved, send, transactional_id
 from streams.live.export import broker_errors
 from streams.lock import own
-from streams.partition import PARTITIONS
 from streams.progress import Progress
 from streams.sources import log_header
 from streams.times import format_time
@@ -103,14 +102,12 @@ def bootstrap(settings: Settings, target: Target, until: int, progress: Progress
         out: directory for the findings of the history, in the files of a run; by default they are not kept.
 
     Raises:
-        UsageError: history that ends in the future or comes as an exported log, or a log of another number of partitions.
+        UsageError: history that ends in the future or comes as an exported log.
         CheckpointExists: there is a checkpoint, and it may not be replaced.
         VigieError: as for a run.
     """
     if until > time.time() * 1000:
         raise UsageError(f"--until {format_time(until)} lies ahead: days that nobody has seen yet would be closed as quiet ones")
-    if target.partitions != PARTITIONS:
-        raise UsageError(f"history is judged in {PARTITIONS} partitions, and the log has {target.partitions}; make topics of {PARTITIONS}")
     for one in settings.inputs:
         if log_header(one.path) is not None:
             raise UsageError(f"{one.path}: is an exported log; a bootstrap takes what producers and provisioning sent")
@@ -118,7 +115,9 @@ def bootstrap(settings: Settings, target: Target, until: int, progress: Progress
     with broker_errors(target.bootstrap):
         asyncio.run(_require_none(target))
     with tempfile.TemporaryDirectory(prefix="vigie-bootstrap-") as scratch:
-        period = msgspec.structs.replace(settings, out=out or Path(scratch), since=None, before=until, until=until, resume=False)
+        period = msgspec.structs.replace(
+            settings, out=out or Path(scratch), since=None, before=until, until=until, resume=False, partitions=target.partitions
+        )
         return _bootstrap(period, target, until, progress, publish=out is not None)
 
 
@@ -130,15 +129,15 @@ def _bootstrap(settings: Settings, target: Target, until: int, progress: Progres
         located = embedded.read_and_order(settings, work, journal, False, progress)
         task = Task(work, until, _NEVER, tuple(one.path for one in journal.read.inputs))
         progress.stage("judging", sum(journal.order.events), "events")
-        for number in range(PARTITIONS):
+        for number in range(settings.partitions):
             done = sum(journal.order.events[:number])
             history = _History(task, number, journal)
             history.run(journal.order.logs[number], lambda events, done=done: progress.advance(done + events, done + events))  # type: ignore[misc]
             replace_file(_seed_path(work, number), msgspec.msgpack.encode(changes.collect(history.partition)))
-        snapshots = [snapshot_of(work, number) for number in range(PARTITIONS)]
+        snapshots = embedded.snapshots_of(work, journal)
         if publish:
             embedded.publish_results(settings, Judged(work=work, journal=journal, snapshots=snapshots, located=located))
-        progress.stage("seeding", PARTITIONS, "events")
+        progress.stage("seeding", settings.partitions, "events")
         with broker_errors(target.bootstrap):
             seeded = asyncio.run(_seed(target, work, until, progress))
         (work / JOURNAL).unlink()

@@ -25,7 +25,7 @@ TWIN = Shape.of(2_000)
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Partition logs of the twin."""
     out = tmp_path_factory.mktemp("hosts")
-    measure("logs", write_events(TWIN, out), write_country_db(out), out / "logs")
+    measure("logs", write_events(TWIN, out), write_country_db(out), out / "logs", PARTITIONS)
     return out / "logs"
 
 
