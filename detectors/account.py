@@ -16,6 +16,7 @@ from detectors.days import DAY
 from detectors.errors import PolicyError
 from detectors.events import Exemption, Licence, Tenant
 from detectors.outputs import DeadLetter
+from detectors.plan import drop
 from detectors.significant import significant
 from detectors.state import FACT_TIMER, LicenceState, TenantState
 
@@ -99,7 +100,7 @@ def _apply_licence(core: Partition, licence: LicenceState, fact: Licence) -> Non
         forget_numbers(tenant, old)
     for number in fact.numbers:
         tenant.numbers[significant(number)] = licence.licence
-    licence.plan = None
+    drop(licence)
     if licence.standing.causes and fact.aors != licence.standing.aors:
         core.turn(core.ctx, licence)
         removed = tuple(sorted(set(licence.standing.aors) - set(fact.aors)))
@@ -120,7 +121,7 @@ def _changed(core: Partition, tenant: TenantState, only: str = "") -> None:
     for name in sorted(tenant.licences):
         licence = core.licences.get((tenant.tenant, name))
         if licence is not None and (not only or name == only):
-            licence.plan = None
+            drop(licence)
             _judge_again(core, licence)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from detectors import decisions, merging, money
+from detectors import champions, decisions, merging, money
 from detectors.alert_state import HOST, OpenAlert, takeover_of
 from detectors.context import LEVELS, Context
 from detectors.coverage import coverage_of
@@ -172,6 +172,8 @@ def _statement(
     detector = core.detectors[finding.rule]
     scope = ctx.tenant.tenant if finding.tenant_wide else ctx.scope
     covered = coverage_of(ctx.licence, detector.needs, finding.coverage_notes)
+    # A score is of one licence: an alert of a whole customer has none.
+    score, version = (None, None) if finding.tenant_wide else champions.of_rule(core.state, ctx.licence, finding.rule)
     stopped = 1 if "outgoing" in params.restrictions and not finding.tenant_wide else 0
     return Alert(
         alert_id=alert.statement.alert_id if alert is not None else identifier("al", finding.rule, scope, finding.crossed_at),
@@ -200,9 +202,9 @@ def _statement(
         supersedes=alert.statement.supersedes if alert is not None else (),
         money_at_risk_cents=money.at_risk(finding, ctx.tenant.fact, ctx.clock.day_of(ctx.now)),
         money_if_wrong_cents=money.if_wrong(ctx.tenant.fact, stopped),
-        score=ctx.licence.score,
+        score=score,
         policy_version=ctx.merged.version,
-        model_version=core.state.models.get("champion"),
+        model_version=version,
     )
 
 

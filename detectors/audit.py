@@ -26,6 +26,8 @@ CLAUSE = "5.d"
 MILLION = 1_000_000
 #: Days whose number of eligible licence-days is remembered: a Sunday says nothing of the Monday after it.
 KEEP_DAYS = 8
+#: Closed days among whose samples that of a verdict is looked for: a console gives a person a fortnight.
+JUDGED_DAYS = 92
 
 
 class AuditFacts(msgspec.Struct, kw_only=True):
@@ -80,10 +82,20 @@ def rate_of(per_thousand: int, most: int, eligible: int) -> int:
     return rate if rate * eligible <= most * MILLION else fair
 
 
+def sampled(ctx: Context, alert_id: str) -> bool:
+    """Whether an alert is a sample of the licence whose turn it is: nothing is kept of samples, but the id names the day."""
+    today = ctx.clock.day_of(ctx.now)
+    return any(_id(ctx, ctx.clock.bounds(day)[1]) == alert_id for day in range(today, today - JUDGED_DAYS, -1))
+
+
+def _id(ctx: Context, end: int) -> str:
+    return identifier("al", RULE_ID, ctx.scope, end)
+
+
 def _sample(core: Partition, ctx: Context, day: int, calls: int, rate: int) -> Alert:
     start, end = ctx.clock.bounds(day)
     return Alert(
-        alert_id=identifier("al", RULE_ID, ctx.scope, end),
+        alert_id=_id(ctx, end),
         state="open",
         update=1,
         rule=RULE_ID,
@@ -104,7 +116,5 @@ def _sample(core: Partition, ctx: Context, day: int, calls: int, rate: int) -> A
         facts=msgspec.to_builtins(AuditFacts(day=iso(day), calls=calls, drawn_of_million=rate)),
         against=("no rule saw anything: the day was drawn by lot, so that what the rules miss can be known",),
         coverage=coverage_of(ctx.licence, ("location", "devices")),
-        score=ctx.licence.score,
         policy_version=ctx.merged.version,
-        model_version=core.state.models.get("champion"),
     )

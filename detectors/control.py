@@ -5,11 +5,12 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from detectors import account, decisions
+from detectors import account, audit, champions, decisions
 from detectors.digest import digest64
 from detectors.errors import PolicyError
 from detectors.events import Erase, ModelEvent, PolicyEvent, Reference, Review, Score
 from detectors.outputs import Breaker, DeadLetter
+from detectors.plan import drop
 from detectors.policy import Policy
 from detectors.state import LicenceState, TenantState
 
@@ -37,6 +38,12 @@ def on_review(core: Partition, event: Review) -> None:
             core.turn(core.ctx, licence)
             decisions.review_of_ended(core, core.ctx, event)
             return
+    for licence in licences if event.licence else ():
+        core.turn(core.ctx, licence)
+        if audit.sampled(core.ctx, event.alert_id):
+            # A label and nothing else: no alert is open, and nothing is decided by a day drawn by lot.
+            core.count("audit_verdicts")
+            return
     core.count("reviews_without_alert")
 
 
@@ -49,7 +56,7 @@ def on_policy(core: Partition, event: PolicyEvent) -> None:
         return
     core.policy, core.state.policy = policy, event.body
     for licence in core.licences.values():
-        licence.plan = None
+        drop(licence)
     for name, tenant in sorted(core.tenants.items()):
         core.note(name)
         if tenant.breaker_since is not None:
@@ -77,16 +84,22 @@ def references_due(core: Partition, at: int) -> None:
 
 
 def on_model(core: Partition, event: ModelEvent) -> None:
-    """A model becomes champion or challenger; alerts name the champion of their time."""
-    core.state.models[event.role] = event.version
+    """A model becomes champion or challenger, or is retired; alerts name the champion of their time."""
+    champions.on_move(core.state.models, event)
 
 
 def on_score(core: Partition, event: Score) -> None:
-    """The champion's opinion of a licence; it fills ``alert.score`` and raises nothing."""
+    """The champion's opinion of a licence-day: it fills ``alert.score``, and rules that read scores are told of it."""
     licence = core.licences.get((event.tenant, event.licence))
-    if licence is not None and event.role == "champion":
-        licence.score = event.score
-        core.note(event.tenant, event.licence)
+    left_out = "scores_without_licence" if licence is None else champions.accept(core.state.models, licence.scores, event)
+    if licence is None or left_out:
+        core.count(left_out)
+        return
+    plan = core.turn(core.ctx, licence)
+    for hook, i, params in plan.outline.scored:
+        hook(core.ctx, plan.states[i], params, event)
+    core.settle()
+    core.follow(licence)
 
 
 def on_erase(core: Partition, event: Erase) -> None:
@@ -100,6 +113,7 @@ def on_erase(core: Partition, event: Erase) -> None:
         if licence is not None:
             core.turn(core.ctx, licence)
             decisions.publish(core, core.ctx, [])
+            drop(licence)
             if licence.standing.sequence:
                 core.state.erased[digest64(core.ctx.scope)] = licence.standing.epoch
         tenant.licences.pop(name, None)

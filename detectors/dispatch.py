@@ -25,19 +25,19 @@ def _started(ctx: Context, call: CallState) -> None:
         if len(licence.marks) > MOST_MARKS:
             del licence.marks[0]
     plan: Plan = licence.plan
-    for hook, i, params in plan.outline.started:
+    for hook, i, params in plan.outline.started[call.direction]:
         hook(ctx, plan.states[i], params, call)
 
 
 def _answered(ctx: Context, call: CallState) -> None:
     plan: Plan = ctx.licence.plan
-    for hook, i, params in plan.outline.answered:
+    for hook, i, params in plan.outline.answered[call.direction]:
         hook(ctx, plan.states[i], params, call)
 
 
 def _ended(ctx: Context, call: CallState, sign: int) -> None:
     plan: Plan = ctx.licence.plan
-    for hook, i, params in plan.outline.ended:
+    for hook, i, params in plan.outline.ended[call.direction]:
         hook(ctx, plan.states[i], params, call, sign)
 
 

@@ -149,12 +149,13 @@ class Breaker(msgspec.Struct, tag_field="kind", tag="breaker", kw_only=True):
 
 
 class Features(msgspec.Struct, tag_field="kind", tag="features", kw_only=True):
-    """Feature values of one closed licence-day, in the order of ``models.features``."""
+    """Feature values of one licence-day that closed at ``closed_at``, in the order of ``models.features``."""
 
     v: int = 1
     tenant: str
     licence: str
     day: str
+    closed_at: int = 0
     schema_hash: str
     values: tuple[float, ...]
 

@@ -124,7 +124,9 @@ class Policy:
                 rules[name].update(keys)
         params = {name: _convert(f"rules.{name}", keys, self.detectors[name].Params) for name, keys in sorted(rules.items())}
         merged_general = _convert("general", general, General)
-        canonical = msgspec.json.encode([merged_general, params], order="sorted")
+        # What says nothing, such as an extractor of features beside the rules, changes no judgement.
+        judging = {name: keys for name, keys in params.items() if self.detectors[name].levels}
+        canonical = msgspec.json.encode([merged_general, judging], order="sorted")
         merged = Merged(merged_general, params, f"p-{blake2b(canonical, digest_size=8).hexdigest()}")
         if not own:
             if len(self._merged) > 10_000:

@@ -15,6 +15,8 @@ from detectors.outputs import DeadLetter
 if TYPE_CHECKING:
     from detectors.step import Partition
 
+_NONE: dict[int, tuple[int, str, int]] = {}
+
 
 def fresh(core: Partition, event: Event) -> bool:
     """Whether this event was not seen in the last hour of event time.
@@ -23,23 +25,21 @@ def fresh(core: Partition, event: Event) -> bool:
     with other content is a dead letter: the first in the log wins.
     """
     hour = event.time // HOUR
-    repeats = core.state.repeats
+    repeats, key = core.state.repeats, event.key
     current = repeats.get(hour)
     if current is None:
         current = repeats[hour] = {}
+        if core.unsaved:
+            # A late event brings an hour back that was forgotten: what that one held is not in this one.
+            core.unsaved = [one for one in core.unsaved if one[0] != hour]
         for old in [h for h in repeats if h < hour - 1]:
             del repeats[old]
-    key = event.key
-    known = current.get(key)
+    known = current.get(key) or repeats.get(hour - 1, _NONE).get(key)
     if known is None:
-        before = repeats.get(hour - 1)
-        if before is not None:
-            known = before.get(key)
-        if known is None:
-            current[key] = (event.digest, event.src, event.line)
-            if core.unsaved is not None:
-                core.unsaved.append((hour, key))
-            return True
+        current[key] = (event.digest, event.src, event.line)
+        if core.unsaved is not None:
+            core.unsaved.append((hour, key))
+        return True
     if (known[1], known[2]) == (event.src, event.line):
         return False
     if not event.tenant and core.state.number:

@@ -13,12 +13,13 @@ import msgspec
 
 from detectors.alert_state import OpenAlert, Standing
 from detectors.calls import Calls
+from detectors.champions import Roles, Scored
 from detectors.errors import StateError
 from detectors.events import Exemption, Licence, Reference, Tenant
 from detectors.location.evidence import Days, Egress
 from detectors.metering import Ledger
 
-VERSION = 1
+VERSION = 2
 NEVER = 1 << 62
 #: Names of the evaluator's own timers, beside those of rules.
 DAY_TIMER, FACT_TIMER, REVIEW_TIMER = "day", "fact", "review"
@@ -42,7 +43,8 @@ class LicenceState(msgspec.Struct, array_like=True):
     ``timers`` maps a name (``day``, a rule, ``review``) to its deadline. ``rules`` holds each rule's own state. ``hidden``
     counts findings that an exemption hid, per rule. ``aor`` is the last one seen while no fact is known. ``seen`` says what
     the sources delivered (bits of ``coverage``). ``called`` counts calls by day until it closes. ``closing`` is the day
-    that closes next (-1: none), ``closed`` the last one. ``ledger`` holds the calls that were metered, None until there is one.
+    that closes next (-1: none), ``closed`` the last one. ``scores`` holds the last one of each model's champion.
+    ``ledger`` holds the calls that were metered, None until there is one.
     """
 
     tenant: str
@@ -65,7 +67,7 @@ class LicenceState(msgspec.Struct, array_like=True):
     desk_last: int = 0
     hidden: dict[str, int] = {}
     aor: str = ""
-    score: float | None = None
+    scores: dict[str, Scored] = {}
     plan: Any = None
     ledger: Ledger | None = None
     called: dict[int, int] = {}
@@ -108,7 +110,7 @@ class PartitionState(msgspec.Struct, array_like=True):
     now: int = 0
     policy: dict[str, Any] = {}
     references: dict[str, Any] = {}
-    models: dict[str, Any] = {}
+    models: dict[str, Roles] = {}
     coming: list[Reference] = []
     repeats: dict[int, dict[int, tuple[int, str, int]]] = {}
     accepted: int = 0
@@ -161,9 +163,21 @@ def decode(kind: str, data: bytes) -> Any:
         version = _header.decode(data)[0].version
         if version > VERSION:
             raise StateError(f"state of version {version} was written by a newer vigie (this one reads {VERSION}): install that one")
-        return _decoders[kind].decode(data)[1]
+        return _upgraded(kind, version, data) if version < VERSION else _decoders[kind].decode(data)[1]
     except msgspec.MsgspecError as error:
         raise StateError(f"state cannot be read ({error}); restore it from a snapshot") from error
+
+
+def _upgraded(kind: str, version: int, data: bytes) -> Any:
+    """The state that an older version wrote."""
+    fields = msgspec.msgpack.decode(_header.decode(data)[1])
+    if version < 2:
+        # Versions by role, and one score, of models without a name: none was ever promoted.
+        name = {"l": "scores", "p": "models"}.get(kind, "")
+        place = _TYPES[kind].__struct_fields__.index(name) if name else len(fields)
+        if place < len(fields):
+            fields[place] = {}
+    return msgspec.convert(fields, _TYPES[kind])
 
 
 def deadline(data: bytes) -> int:

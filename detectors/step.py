@@ -41,6 +41,7 @@ from detectors.policy import Merged, Policy
 from detectors.registry import Detectors, installed
 from detectors.repeats import fresh
 from detectors.rule import Params
+from detectors.sight import Phone, remember
 from detectors.state import DAY_TIMER, FACT_TIMER, REVIEW_TIMER, LicenceState, PartitionState, TenantState
 
 #: A day closes one hour after its end, 25 hours for sources that send only CDRs (detectors.md, location).
@@ -88,6 +89,7 @@ class Partition:
         self.pieces: dict[int, list[bytes]] = {}
         self._desk: dict[str, bool] = {}
         self._outlines: dict[tuple[str, str], Outline] = {}
+        self._phones: dict[str | None, Phone] = {}
 
         def told(handler: Callable[[Partition, Any], None]) -> Callable[[Any], None]:
             return lambda event: handler(self, event)
@@ -132,6 +134,11 @@ class Partition:
         self._fire(until)
         out, self._out = self._out, []
         return out
+
+    def let_go(self) -> None:
+        """Judge nothing more: without the ring of itself and its handlers the state is freed with the last reference to it."""
+        self._handlers.clear()
+        self.ctx = Context()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -208,6 +215,11 @@ class Partition:
         if day > licence.closed and (licence.closing < 0 or day < licence.closing):
             self._close_at(licence, day)
 
+    def follow(self, licence: LicenceState) -> None:
+        """An alert that opened after the licence's last day had closed: see that days close until it ends."""
+        if licence.alerts and licence.closing < 0:
+            self._close_at(licence, self.ctx.clock.day_of(self.state.now))
+
     def _close_at(self, licence: LicenceState, day: int) -> None:
         licence.closing = day
         after = CLOSE_AFTER_CDRS if licence.seen & (CDRS | PHASES | REGISTRATIONS) == CDRS else CLOSE_AFTER
@@ -244,16 +256,17 @@ class Partition:
         if event.refused_by is not None:
             self.count("refused_by")
             return
-        key = (event.tenant, event.licence)
-        licence = self.licences.get(key)
-        if licence is None:
-            licence = self.licence_state(event.tenant, event.licence)
-        if self.unsaved is not None:
-            self.touched.add(key)
+        known = self._phones.get(event.device)
+        if known is not None:
+            if known.says_again(event):
+                if self.unsaved is not None:
+                    self.touched.add((event.tenant, event.licence))
+                return
+            known.end = 0
+        licence = self.licences.get((event.tenant, event.licence)) or self.licence_state(event.tenant, event.licence)
         ctx = self.ctx
-        plan: Plan = licence.plan or self._plan(licence)
+        plan = self.turn(ctx, licence)
         outline = plan.outline
-        ctx.licence, ctx.tenant, ctx.merged, ctx.clock, ctx.home_zone = licence, plan.tenant, outline.merged, outline.clock, plan.home_zone
         if event.device:
             ctx.device, ctx.weak = event.device, False
         else:
@@ -268,15 +281,18 @@ class Partition:
             self._active(licence, day)
         changed = evidence.observe_registration(ctx, event)
         if event.late_ms <= HOUR:
-            if outline.desk_agents and event.user_agent and self._is_desk_phone(event.user_agent, outline.desk_agents):
+            desk = event.user_agent and outline.desk_agents and self._is_desk_phone(event.user_agent, outline.desk_agents)
+            if desk:
                 licence.desk_first = licence.desk_first or event.time
                 licence.desk_last = event.time
             if licence.calls.up and event.action in ("unregister", "expire"):
                 for call in licence.calls.up.values():
                     if call.device == ctx.device:
                         call.cut = event.time
-            for hook, i, params in plan.outline.registration:
+            for hook, i, params in outline.registration:
                 hook(ctx, plan.states[i], params, event)
+            if not desk and outline.sights is not None:
+                remember(self._phones, ctx, plan, event)
         if changed is not None:
             self._located(licence, plan, changed)
         if ctx.findings or ctx.withdrawals or ctx.wakes:

@@ -59,6 +59,16 @@ def geo_table(body: dict[str, Any]) -> Geo:
     return table
 
 
+def number_table(body: dict[str, Any]) -> Numbers:
+    """The ``[numbers]`` table of a policy.
+
+    Raises:
+        PolicyError: an unknown key or a wrong type.
+    """
+    table: Numbers = _convert("numbers", body, Numbers)
+    return table
+
+
 def number_plan(body: dict[str, Any], base: Path) -> NumberPlan:
     """The number plan that a policy asks for.
 
@@ -70,7 +80,7 @@ def number_plan(body: dict[str, Any], base: Path) -> NumberPlan:
         PolicyError: an unknown key or a wrong type.
         VigieError: a table or list that cannot be used.
     """
-    table: Numbers = _convert("numbers", body, Numbers)
+    table = number_table(body)
     rates = RateTable.from_csv(base / table.rates) if table.rates is not None else None
     return NumberPlan(rates, table.prefixes, table.emergency)
 

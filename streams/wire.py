@@ -241,6 +241,8 @@ def _score(event: events.Score) -> None:
         check_day(event.day)
     except ValueError as error:
         raise ContractRefused(f"score: day: {error}") from None
+    if not 0 <= event.score <= 1:
+        raise ContractRefused("score: score: must lie between 0 and 1")
 
 
 def _tree(field: str, value: object) -> None:

@@ -15,7 +15,7 @@ from detectors.outputs import Output
 from streams.times import format_time
 
 #: Fields whose integer is an instant; all other integers are counts, seconds or cents.
-_TIMES = frozenset({"from_", "to", "crossed_at", "issued_at", "time", "review_by", "until", "since"})
+_TIMES = frozenset({"from_", "to", "closed_at", "crossed_at", "issued_at", "time", "review_by", "until", "since"})
 _STRUCTS: tuple[type[msgspec.Struct], ...] = (
     outputs.Window, outputs.Evidence, outputs.Coverage, outputs.Alert, outputs.Cause, outputs.Suspension, outputs.Metering,
     outputs.Breaker, outputs.Features, outputs.DeadLetter,

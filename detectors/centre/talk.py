@@ -75,14 +75,15 @@ class Talk(msgspec.Struct, array_like=True):
         """Move an open day to the rows, and forget what is out of every window."""
         closed = self.open.pop(day)
         self.rows[day] = [closed.out, closed.came, closed.talk // 1000, closed.distinct]
-        for old in [d for d in self.rows if d <= day - MONTH]:
+        # Days are closed in their order, so the oldest row, week and map stand first.
+        while (old := next(iter(self.rows))) <= day - MONTH:
             row = self.rows.pop(old)
             week = self.weeks.setdefault((old + 3) // 7, [0, 0])
             week[OUT] += row[OUT]
             week[CAME] += row[CAME]
-        for past in [w for w in self.weeks if 7 * w - 3 <= day - QUARTER]:
+        while self.weeks and 7 * (past := next(iter(self.weeks))) - 3 <= day - QUARTER:
             del self.weeks[past]
-        for past in [d for d in self.heat if d <= day - HEAT_DAYS]:
+        while self.heat and (past := next(iter(self.heat))) <= day - HEAT_DAYS:
             del self.heat[past]
         callees = self.callees
         while callees:

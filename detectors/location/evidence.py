@@ -107,6 +107,15 @@ def observe_registration(ctx: Context, event: Registration) -> int | None:
     return changed if later is None else later
 
 
+def at_home(ctx: Context, event: Registration) -> bool:
+    """Whether an accepted registration, noted already, shows its device at home by an access line: nothing takes that back today."""
+    loc = event.loc
+    if loc is None or loc.cls != "access" or loc.country not in ctx.home_zone or event.action not in ("register", "refresh"):
+        return False
+    found = ctx.licence.days.devices.get(ctx.device)
+    return found is not None and bool(found.flags.get(ctx.today, 0) & AT_HOME)
+
+
 def observe_call(ctx: Context, event: Call, outgoing: bool) -> int | None:
     """Note one step of a call on the day of its start, for the licence whose turn it is.
 

@@ -65,6 +65,7 @@ from detectors.days import DAY, HOUR, MINUTE
 from detectors.digest import digest64
 from detectors.events import HIGH_RISK
 from detectors.outside import goes_out
+from detectors.rule import Direction
 from detectors.state import Mark
 from detectors.takeover import customer
 from detectors.takeover.facts import TakeoverFacts
@@ -93,6 +94,7 @@ class AccountTakeover(TakeoverDetector):
     TenantState = customer.TakeoverTenant
     Facts = TakeoverFacts
     needs = ("devices", "location")
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("outbound",), "call_ended": ("outbound",)}
 
     # -- calls -------------------------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ from detectors.dialling.tally import ANSWERED, ATTEMPTS, CANCELLED, COST, SHORT,
 from detectors.errors import PolicyError
 from detectors.outputs import Window
 from detectors.outside import channels_of, goes_out
-from detectors.rule import Detector, Finding, Params
+from detectors.rule import Detector, Direction, Finding, Params
 
 if TYPE_CHECKING:
     from detectors.calls import CallState
@@ -160,6 +160,7 @@ class Autodial(Detector[AutodialParams, AutodialState]):
     State = AutodialState
     Facts = AutodialFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("outbound",), "call_ended": ("outbound",)}
 
     def call_started(self, ctx: Context, s: AutodialState, p: AutodialParams, call: CallState) -> None:
         """Count the attempt; rhythm, rates and sequences are judged at a call's start."""

@@ -65,7 +65,7 @@ from detectors.digest import digest64
 from detectors.errors import PolicyError
 from detectors.outputs import Level, Window
 from detectors.outside import channels_of, comes_in, goes_out
-from detectors.rule import Detector, Finding, Params
+from detectors.rule import Detector, Direction, Finding, Params
 from detectors.state import Mark
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ class CallCentre(Detector[CallCentreParams, CallCentreState]):
     TenantState = CallCentreTenant
     Facts = CallCentreFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("outbound", "inbound"), "call_ended": ("outbound", "inbound")}
 
     def call_started(self, ctx: Context, s: CallCentreState, p: CallCentreParams, call: CallState) -> None:
         """Count the call in its day and hour, and its destination."""

@@ -72,7 +72,7 @@ from detectors.routing.legs import (
     side_by_side,
 )
 from detectors.routing.signs import GatewayFacts, against, facts, signs_of, summary, usual_targets
-from detectors.rule import Detector, Finding, Params
+from detectors.rule import Detector, Direction, Finding, Params
 from detectors.significant import significant
 from detectors.windows import remember
 
@@ -124,6 +124,7 @@ class Gateway(Detector[GatewayParams, GatewayState]):
     State = GatewayState
     Facts = GatewayFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("outbound", "inbound"), "call_answered": ("inbound",)}
 
     def call_started(self, ctx: Context, s: GatewayState, p: GatewayParams, call: CallState) -> None:
         """Count the call; see whether it carries on one that came in, and whose number it shows."""

@@ -47,7 +47,7 @@ from detectors.days import MINUTE, iso
 from detectors.errors import PolicyError
 from detectors.outputs import Level, Window
 from detectors.outside import goes_out
-from detectors.rule import Detector, Finding, Params
+from detectors.rule import Detector, Direction, Finding, Params
 from detectors.state import Mark
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class GroupEmits(Detector[GroupEmitsParams, GroupEmitsState]):
     State = GroupEmitsState
     Facts = GroupEmitsFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_answered": ("outbound",), "call_ended": ("outbound",)}
 
     def call_answered(self, ctx: Context, s: GroupEmitsState, p: GroupEmitsParams, call: CallState) -> None:
         """Count a call that the group itself placed."""

@@ -64,7 +64,7 @@ from detectors.bothering.telling import HarassmentFacts, finding
 from detectors.days import SECOND
 from detectors.errors import PolicyError
 from detectors.outside import channels_of, comes_in, goes_out
-from detectors.rule import Detector, Params
+from detectors.rule import Detector, Direction, Params
 from detectors.significant import significant
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class Harassment(Detector[HarassmentParams, HarassmentState]):
     TenantState = customer.HarassmentTenant
     Facts = HarassmentFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("inbound",), "call_ended": ("outbound", "inbound")}
 
     def call_started(self, ctx: Context, s: HarassmentState, p: HarassmentParams, call: CallState) -> None:
         """A call that comes in may be a call back, answered or not."""

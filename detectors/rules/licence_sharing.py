@@ -63,7 +63,7 @@ from detectors.digest import digest64
 from detectors.location.countries import least_distance_km
 from detectors.location.evidence import is_egress
 from detectors.outputs import Cover, Level, Window
-from detectors.rule import Detector, Finding
+from detectors.rule import Detector, Direction, Finding
 from detectors.sharing import customer
 from detectors.sharing.facts import SHOWN_DAYS, Crowd, SharingFacts, against, distance, lanes, summary
 from detectors.sharing.state import (
@@ -105,38 +105,53 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
     TenantState = SharingTenant
     Facts = SharingFacts
     needs = ("devices", "location")
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {
+        "call_started": ("outbound", "internal"), "call_answered": ("inbound",), "call_ended": ("outbound", "internal"),
+    }  # fmt: skip
 
     # -- devices ---------------------------------------------------------------------------------------------------
 
     def registration(self, ctx: Context, s: SharingState, p: SharingParams, event: Registration) -> None:
-        """Keep until when each device is registered. Seven events of ten are refreshes of a known one: they leave early."""
+        """Keep until when each device is registered."""
         at = event.time
         identity = ctx.device
         device = s.devices.get(identity)
         action = event.action
         if action == "refresh" or action == "register":
-            expires = event.expires_s
-            last = event.until or at
-            until = last + (EXPIRES_S if expires is None else expires) * SECOND
             if device is not None and device[0] > at and s.used_from <= at < s.used_until:
-                if at >= device[1]:
-                    device[0] = until
-                    device[1] = last
+                self.registered_again(device, event)
                 return
             if not s.used_from <= at < s.used_until:
                 self._mark_used(ctx, s, at)
             if device is not None:
-                if last >= device[1]:
-                    device[0], device[1], device[2] = until, last, int(ctx.weak)
+                self.registered_again(device, event)
+                device[2] = int(ctx.weak)
             elif identity:
-                s.devices[identity] = [until, last, int(ctx.weak)]
+                last = event.until or at
+                s.devices[identity] = [last + (EXPIRES_S if event.expires_s is None else event.expires_s) * SECOND, last, int(ctx.weak)]
                 if len(s.devices) > MOST_DEVICES:
                     del s.devices[min(s.devices, key=lambda name: (s.devices[name][1], name))]
+                ctx.licence.plan.look_again()
             most = len(s.devices)
             if most > p.devices_per_licence or most > p.devices_in_30_days:
                 self._count(ctx, s, p, at)
         elif (action == "expire" or action == "unregister") and device is not None and at >= device[1]:
             device[0] = at
+
+    def sight(self, ctx: Context, s: SharingState, p: SharingParams, device: str) -> list[int] | None:
+        """Until when the device is registered, and when it was last; where devices may be a crowd each registration is looked at."""
+        most = len(s.devices)
+        return None if most > p.devices_per_licence or most > p.devices_in_30_days else s.devices.get(device)
+
+    @staticmethod
+    def registered_again(record: list[int], event: Registration) -> None:
+        """Until when the device is registered now."""
+        at = event.time
+        last = event.until or at
+        # Folded records overlap: while it is registered, one that began before the last word on it says nothing new.
+        if (at if record[0] > at else last) >= record[1]:
+            record[0] = last + (EXPIRES_S if event.expires_s is None else event.expires_s) * SECOND
+            record[1] = last
 
     def _count(self, ctx: Context, s: SharingState, p: SharingParams, at: int) -> None:
         """Count devices when one comes (back) and at the first registration of a day: a crowd that only refreshes lasts too."""
@@ -339,6 +354,7 @@ class LicenceSharing(Detector[SharingParams, SharingState]):
     def _mark_used(self, ctx: Context, s: SharingState, at: int) -> None:
         day = ctx.clock.day_of(at)
         s.used_from, s.used_until = ctx.clock.bounds(day)
+        ctx.licence.plan.look_again()
         customer.mark_used(ctx, self.rule, day)
 
 

@@ -71,7 +71,7 @@ from detectors.offer.long_calls import (
 )
 from detectors.offer.terms import MeteredParams, cost_of, in_plan, unlimited
 from detectors.outputs import Level, Window
-from detectors.rule import Detector, Finding
+from detectors.rule import Detector, Direction, Finding
 from detectors.state import Mark
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class LongCall(Detector[LongCallParams, LongCallState]):
     TenantState = LongCallTenant
     Facts = LongCallFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_answered": ("outbound",), "call_ended": ("outbound",)}
 
     def call_answered(self, ctx: Context, s: LongCallState, p: LongCallParams, call: CallState) -> None:
         """See that the call is looked at when it reaches the notice limit; the first of several is enough, it finds the others."""

@@ -61,7 +61,7 @@ from detectors.offer.months import month_at, new_bounds
 from detectors.offer.terms import MeteredParams, cost_of, in_plan, unlimited, utc
 from detectors.outputs import Level, Window
 from detectors.outside import channels_of
-from detectors.rule import Detector, Finding
+from detectors.rule import Detector, Direction, Finding
 
 if TYPE_CHECKING:
     from detectors.calls import CallState
@@ -122,6 +122,9 @@ class ManyDestinations(Detector[ManyDestinationsParams, ManyDestinationsState]):
     State = ManyDestinationsState
     Facts = ManyDestinationsFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {
+        "call_started": ("outbound",), "call_answered": ("outbound",), "call_ended": ("outbound",),
+    }  # fmt: skip
 
     def call_started(self, ctx: Context, s: ManyDestinationsState, p: ManyDestinationsParams, call: CallState) -> None:
         """Count the number, answered or not."""

@@ -50,7 +50,7 @@ from detectors.errors import PolicyError
 from detectors.mailing.facts import MassFacts, Sign, decisive, note_proof
 from detectors.mailing.sent import MOST_KEPT, Sent
 from detectors.outside import INSIDE, goes_out
-from detectors.rule import Detector, Finding, Params
+from detectors.rule import Detector, Direction, Finding, Params
 from detectors.significant import significant
 from detectors.state import Mark
 
@@ -103,6 +103,7 @@ class MassFax(Detector[MassFaxParams, MassFaxState]):
     State = MassFaxState
     Facts = MassFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("outbound",), "call_ended": ("outbound",)}
 
     def call_started(self, ctx: Context, s: MassFaxState, p: MassFaxParams, call: CallState) -> None:
         """Count the destination of a fax call."""

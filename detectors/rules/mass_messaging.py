@@ -55,7 +55,7 @@ from detectors.mailing.broadcast import Spoken
 from detectors.mailing.facts import UNPROVEN, MassFacts, Sign, decisive, evenly, note_proof
 from detectors.mailing.sent import MOST_KEPT, Sent
 from detectors.outside import INSIDE, comes_in
-from detectors.rule import Detector, Finding, Params
+from detectors.rule import Detector, Direction, Finding, Params
 from detectors.significant import significant
 from detectors.state import Mark
 
@@ -114,6 +114,7 @@ class MassMessaging(Detector[MassMessagingParams, MassMessagingState]):
     State = MassMessagingState
     Facts = MassFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("inbound",), "call_ended": ("outbound",)}
 
     # -- messages ----------------------------------------------------------------------------------------------------
 

@@ -117,6 +117,7 @@ class MovedLine(Detector[MovedLineParams, MovedLineState]):
     TenantState = MovedLineTenant
     Facts = MovedLineFacts
     needs = ("location",)
+    hears_repeats = False
 
     def registration(self, ctx: Context, s: MovedLineState, p: MovedLineParams, event: Registration) -> None:
         """Note on its day whether a successful registration came from the line's site."""

@@ -54,7 +54,7 @@ from detectors.events import SURCHARGED
 from detectors.offer.months import Counted, month_at, new_bounds
 from detectors.offer.terms import MeteredParams, cost_of, unlimited, utc
 from detectors.outputs import Level, Window
-from detectors.rule import Detector, Finding
+from detectors.rule import Detector, Direction, Finding
 from detectors.state import Mark
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ class PaidDestination(Detector[PaidDestinationParams, PaidDestinationState]):
     State = PaidDestinationState
     Facts = PaidDestinationFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_answered": ("outbound",), "call_ended": ("outbound",)}
 
     def call_answered(self, ctx: Context, s: PaidDestinationState, p: PaidDestinationParams, call: CallState) -> None:
         """The first such call of a month is a notice while it is up."""

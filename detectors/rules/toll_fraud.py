@@ -62,7 +62,7 @@ from detectors.events import HIGH_RISK, INTERNAL
 from detectors.money import MILLICENTS
 from detectors.outputs import Level, Window
 from detectors.ranges import range_of
-from detectors.rule import Detector, Finding
+from detectors.rule import Detector, Direction, Finding
 from detectors.tolls.burst import Densest, Hit, TollFraudState, add, cost, densest, everything, next_crossing, prune, spans, spent
 from detectors.tolls.facts import Burst, TollFraudFacts, against, facts, summary
 from detectors.tolls.history import TollTenant, best, country_known, history, learn, note_hour, novel, outside, quiet, spend, unlearn
@@ -92,6 +92,9 @@ class TollFraud(Detector[TollFraudParams, TollFraudState]):
     TenantState = TollTenant
     Facts = TollFraudFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {
+        "call_started": ("outbound", "internal"), "call_answered": ("outbound", "internal"), "call_ended": ("outbound", "internal"),
+    }  # fmt: skip
 
     def call_started(self, ctx: Context, s: TollFraudState, p: TollFraudParams, call: CallState) -> None:
         """Note the hour; a call to a new destination is remembered and judged at once."""

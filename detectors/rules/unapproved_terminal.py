@@ -105,6 +105,7 @@ class UnapprovedTerminal(Detector[UnapprovedTerminalParams, UnapprovedTerminalSt
     Params = UnapprovedTerminalParams
     State = UnapprovedTerminalState
     Facts = UnapprovedTerminalFacts
+    hears_repeats = False
 
     def registration(self, ctx: Context, s: UnapprovedTerminalState, p: UnapprovedTerminalParams, event: Registration) -> None:
         """Note a successful registration of a terminal that is not approved, on its day."""

@@ -55,7 +55,7 @@ from detectors.digest import digest64
 from detectors.errors import PolicyError
 from detectors.outputs import Level, Window
 from detectors.outside import channels_of, comes_in, goes_out
-from detectors.rule import Detector, Finding, Params
+from detectors.rule import Detector, Direction, Finding, Params
 from detectors.tolls import callbacks
 from detectors.tolls.callbacks import MOST_VICTIMS, Origin, WangiriTenant
 from detectors.tolls.history import outside
@@ -132,6 +132,7 @@ class Wangiri(Detector[WangiriParams, WangiriState]):
     TenantState = WangiriTenant
     Facts = WangiriFacts
     needs = ("calls",)
+    hears: ClassVar[dict[str, tuple[Direction, ...]]] = {"call_started": ("outbound",), "call_ended": ("outbound", "inbound")}
 
     def call_started(self, ctx: Context, s: WangiriState, p: WangiriParams, call: CallState) -> None:
         """A call to a foreign range may be a call back."""

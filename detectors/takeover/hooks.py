@@ -51,6 +51,8 @@ ONLY_A_NAME = "a scanner's name is easily put on, and no break-in was seen"
 class TakeoverDetector(Detector[TakeoverParams, TakeoverState]):
     """The registrations' half of the rule."""
 
+    hears_repeats = False
+
     def registration(self, ctx: Context, s: TakeoverState, p: TakeoverParams, event: Registration) -> None:
         """Seven events of ten are refreshes of a phone and a network that were seen today: they leave early."""
         action = event.action
@@ -69,8 +71,10 @@ class TakeoverDetector(Detector[TakeoverParams, TakeoverState]):
             self._newcomer(ctx, s, p, event, network)
         if s.since < 0:
             s.since = day
-        note(s.devices, device, day, MOST_DEVICES)
-        note(s.networks, network, day, MOST_NETWORKS)
+        forgot = note(s.devices, device, day, MOST_DEVICES)
+        if note(s.networks, network, day, MOST_NETWORKS) or forgot:
+            # What is forgotten may be a phone that is known by sight: the next time it is looked at.
+            ctx.licence.plan.look_again()
         if country:
             note(s.countries, country, day, MOST_COUNTRIES)
         if network:

@@ -180,17 +180,19 @@ class TakeoverState(msgspec.Struct, array_like=True):
     newcomer: Mark | None = None
 
 
-def note(seen: dict[str, int], key: str, day: int, most: int) -> None:
-    """Note that ``key`` was seen on ``day``; over ``most`` the one seen longest ago is forgotten.
+def note(seen: dict[str, int], key: str, day: int, most: int) -> bool:
+    """Note that ``key`` was seen on ``day``; over ``most`` the one seen longest ago is forgotten. Says whether one was.
 
     >>> seen = {"old": 1, "home": 5}
-    >>> note(seen, "hotel", 6, 2); seen
-    {'home': 5, 'hotel': 6}
+    >>> note(seen, "hotel", 6, 2), seen
+    (True, {'home': 5, 'hotel': 6})
     """
     if day > seen.get(key, NEVER):
         seen[key] = day
         if len(seen) > most:
             del seen[min(seen, key=lambda name: (seen[name], name))]
+            return True
+    return False
 
 
 def is_new(seen: dict[str, int], key: str, day: int, days: int) -> bool:

@@ -264,7 +264,7 @@ class Score(Common):
     model_version: str = ""
     role: Literal["champion", "challenger"] = "champion"
     features_hash: str = ""
-    score: float = 0.0
+    score: float = Field(default=0.0, ge=0, le=1)
     reasons: list[str] = []
 
 

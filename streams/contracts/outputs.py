@@ -155,6 +155,7 @@ class Features(Written):
     tenant: str
     licence: str
     day: WrittenDay
+    closed_at: WrittenTime
     schema_hash: str
     values: list[float]
 

@@ -14,7 +14,7 @@ from detectors.events import PolicyEvent
 from detectors.outputs import Alert
 from detectors.policy import Policy
 from detectors.step import Partition
-from support.core import Bench, call, licence_fact, ms, tenant_fact
+from support.core import Bench, call, licence_fact, ms, review, tenant_fact
 from support.probe import PROBE
 
 MONDAY = ms("2026-03-02 00:00")
@@ -70,6 +70,23 @@ def test_a_sample_is_no_open_alert_and_decides_nothing() -> None:
     assert b.partition.licences["acme", "101"].alerts == {}
     assert b.partition.licences["acme", "101"].called == {}
     assert b.suspensions() == []
+
+
+def test_a_verdict_on_a_sample_is_counted_as_one_and_decides_nothing() -> None:
+    b = bench().feed(*day(5)).until(MONDAY + 2 * DAY)
+    (sample,) = samples(b)
+    b.feed(review(MONDAY + 14 * DAY, sample, "breach", "suspend", sequence=0))
+    assert (b.partition.counts["audit_verdicts"], b.partition.counts.get("reviews_without_alert")) == (1, None)
+    assert b.suspensions() == []
+
+
+def test_a_verdict_on_nothing_that_was_ever_said_is_still_told_apart() -> None:
+    b = bench().feed(*day(5)).until(MONDAY + 2 * DAY)
+    (sample,) = samples(b)
+    stranger = msgspec.structs.replace(sample, alert_id="al-nothing")
+    elsewhere = msgspec.structs.replace(sample, licence="102")
+    b.feed(review(MONDAY + 3 * DAY, stranger, "breach"), review(MONDAY + 3 * DAY, elsewhere, "breach"))
+    assert (b.partition.counts["reviews_without_alert"], b.partition.counts.get("audit_verdicts")) == (2, None)
 
 
 def test_the_lot_is_fixed_by_the_salt_and_near_the_rate() -> None:

@@ -109,3 +109,37 @@ def test_pieces_of_the_repeats_are_removed_when_their_hour_is_forgotten() -> Non
 def test_a_key_nobody_knows_is_refused() -> None:
     with pytest.raises(StateError, match="newer"):
         changes.rebuild(0, [(b"x/1", b"")])
+
+
+def test_an_hour_that_a_late_event_brings_back_is_saved_as_it_is() -> None:
+    core = Partition(1)
+    saved: dict[bytes, bytes] = {}
+
+    def checkpoint() -> None:
+        for key, value in changes.collect(core):
+            if value is None:
+                del saved[key]
+            else:
+                saved[key] = value
+        again = changes.rebuild(1, saved.items())
+        assert again.state.repeats == core.state.repeats
+
+    def hear(at: str, *names: str) -> None:
+        for name in names:
+            event = reg(at, id_=name)
+            event.key = int(name) + 1
+            core.step(event)
+
+    checkpoint()
+    hear("2026-03-02 01:10", *map(str, range(5)))
+    checkpoint()
+    hear("2026-03-02 01:20", "5", "6")
+    hear("2026-03-02 06:00", "7")
+    # The hour was forgotten, with keys that no checkpoint had yet.
+    hear("2026-03-02 01:30", "8", "9")
+    checkpoint()
+    hear("2026-03-02 01:40", "10")
+    checkpoint()
+    hear("2026-03-02 09:00", "11")
+    checkpoint()
+    assert len([key for key in saved if key.startswith(b"r/")]) == 1

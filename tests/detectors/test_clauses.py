@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from detectors.registry import installed
 
-#: The contract's articles by rule; ``anomaly`` (5.d) exists once a model is promoted.
+#: The contract's articles by rule.
 ARTICLES = {
     "abroad-stay": "5.d",
     "abroad-total": "5.d",
     "account-takeover": "5.d, 12.c, 12.d",
+    "anomaly": "5.d",
     "autodial": "5.d, 9.e, 9.f",
     "call-centre": "5.d, 9.e",
     "gateway": "9.e, 9.f",

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from detectors.events import Event, rank
+from detectors.events import Event, Score, rank
 from detectors.outputs import Alert, Output
 from detectors.registry import installed
 from detectors.rule import Detector
@@ -101,6 +101,8 @@ def test_an_alert_is_restated_at_most_once_per_step_of_evidence(rule: str) -> No
 def test_no_emergency_call_and_nothing_we_refused_feeds_it(rule: str) -> None:
     marked = []
     for event in traffic(rule):
+        if isinstance(event, Score):
+            continue  # such a day has no figures, and so no score
         copy = msgspec.structs.replace(event)
         if hasattr(copy, "emergency"):
             copy.emergency = True

@@ -86,5 +86,17 @@ def test_a_partition_written_by_every_past_version_is_read_and_goes_on(file: Pat
     assert any(isinstance(output, Alert) and output.state == "closed" for output in said)
 
 
+def test_scores_and_models_of_the_first_version_had_no_names_and_are_left_behind() -> None:
+    quiet, partition = quiet_week().partition.licences[("acme", "101")], state.PartitionState(3)
+    for kind, one, name, old in (("l", quiet, "scores", 0.75), ("p", partition, "models", {"champion": "m1"})):
+        fields = msgspec.msgpack.decode(state.encode(one))[1]
+        place = type(one).__struct_fields__.index(name)
+        fields[place] = old
+        found = state.decode(kind, msgspec.msgpack.encode((state.Header(1, 0), fields)))
+        assert state.encode(found) == state.encode(one)
+        cut = state.decode(kind, msgspec.msgpack.encode((state.Header(1, 0), fields[:place])))
+        assert getattr(cut, name) == {}
+
+
 def test_there_is_a_golden_file_of_this_version() -> None:
     assert (GOLDEN / f"v{state.VERSION}.state").exists()

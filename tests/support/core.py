@@ -9,7 +9,22 @@ from zoneinfo import ZoneInfo
 
 from detectors import snapshot
 from detectors.digest import digest64
-from detectors.events import Call, Dest, Event, Exemption, Licence, Loc, Message, PolicyEvent, Registration, Review, Tenant, rank
+from detectors.events import (
+    Call,
+    Dest,
+    Event,
+    Exemption,
+    Licence,
+    Loc,
+    Message,
+    ModelEvent,
+    PolicyEvent,
+    Registration,
+    Review,
+    Score,
+    Tenant,
+    rank,
+)  # fmt: skip
 from detectors.outputs import Alert, Breaker, DeadLetter, Output, Suspension
 from detectors.step import Partition
 
@@ -141,6 +156,20 @@ def review(at: str | int, alert: Alert, verdict: str, action: str = "none", *, s
         **common, review_id=f"r{next(_ids)}", alert_id=alert.alert_id, verdict=verdict, action=action, seen_update=alert.update,  # type: ignore[arg-type]
         seen_sequence=sequence, reviewer=fields.pop("reviewer", "lea"), **fields,
     )  # fmt: skip
+
+
+def model(at: str | int, version: str, name: str = "anomaly", role: str = "champion", threshold: float | None = None) -> ModelEvent:
+    """A version of a model becomes champion or challenger, or is retired."""
+    return ModelEvent(**_common(at, "", "", "", None), name=name, version=version, role=role, threshold=threshold)  # type: ignore[arg-type]
+
+
+def score(
+    at: str | int, value: float, day: str, version: str, name: str = "anomaly", role: str = "champion", *, licence: str = "101",
+    tenant: str = "acme", reasons: tuple[str, ...] = (),
+) -> Score:  # fmt: skip
+    """A model's opinion of a licence-day."""
+    common = _common(at, licence, tenant, "", None)
+    return Score(**common, day=day, model=name, model_version=version, role=role, score=value, reasons=reasons)  # type: ignore[arg-type]
 
 
 class Bench:

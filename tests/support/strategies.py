@@ -62,6 +62,8 @@ def _of_schema(schema: dict[str, Any], definitions: dict[str, Any]) -> st.Search
         case "integer":
             return st.integers(schema.get("minimum", 0), min(schema.get("maximum", 2**63 - 1), 2**63 - 1))
         case "number":
+            if "minimum" in schema:
+                return st.floats(schema["minimum"], schema["maximum"])
             return st.floats(allow_nan=False, allow_infinity=False) | st.integers(-5, 5)
         case "array":
             return st.lists(_of_schema(schema["items"], definitions), max_size=3)
@@ -153,7 +155,7 @@ def stamped_events(draw: st.DrawFn) -> Event:
     return event
 
 
-_INSTANT_FIELDS = {"from_", "to", "crossed_at", "issued_at", "time", "review_by", "until", "since"}
+_INSTANT_FIELDS = {"from_", "to", "closed_at", "crossed_at", "issued_at", "time", "review_by", "until", "since"}
 
 
 def _of_type(hint: Any, name: str) -> st.SearchStrategy[Any]:
@@ -164,7 +166,7 @@ def _of_type(hint: Any, name: str) -> st.SearchStrategy[Any]:
     if hint is str:
         return st.dates().map(str) if name == "day" else st.text(max_size=12)
     if hint is float:
-        return st.floats(allow_nan=False, allow_infinity=False)
+        return st.floats(0, 1) if name == "score" else st.floats(allow_nan=False, allow_infinity=False)
     if hint is type(None):
         return st.none()
     if get_origin(hint) is Literal:
