@@ -2,7 +2,8 @@
 
 The extractor has the shape of a rule, so the evaluator feeds it the same facts at the same places of the log, live and from
 files, and there is no second implementation that could drift from the first. It reports no finding: at the close of a day it
-emits one ``Features`` row, which nothing that comes later can change.
+emits one ``Features`` row, which nothing that comes later can change; and when a week has closed, one of the week
+(``models.weeks``), told from those of days by its schema. A licence that is silent on Sunday has it on time: a timer closes weeks.
 
 >>> from detectors.events import Call, Dest
 >>> from detectors.step import Partition
@@ -23,14 +24,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
+from detectors.coverage import CDRS, PHASES, REGISTRATIONS
 from detectors.days import DAY, HOUR, MINUTE, iso, weekday
 from detectors.dialling.spans import gaps_of, variation
 from detectors.digest import digest64
 from detectors.events import HIGH_RISK, INTERNAL, SURCHARGED
 from detectors.location import evidence
-from detectors.outputs import Features
+from detectors.outputs import Features, Level
 from detectors.registry import Detectors, installed
 from detectors.rule import Detector, Params
+from detectors.step import CLOSE_AFTER, CLOSE_AFTER_CDRS
+from models import weeks
 from models.schema import HISTORY, LENGTHS, LONG, MONTH, MOST_CALLS, MOST_DESTINATIONS, MOST_DEVICES, NAMES, SCHEMA_HASH, SHORT, WEEK
 
 if TYPE_CHECKING:
@@ -92,13 +96,19 @@ class FeaturesState(msgspec.Struct, array_like=True):
     """What is remembered of a licence.
 
     ``days`` are the open ones (two, three while a day that waits for CDRs closes), ``closed`` the last closed one, ``first`` the
-    first one with a row; ``history`` holds the ``HISTORY`` values of the last 28 days that had a row.
+    first one with a row; ``history`` holds the ``HISTORY`` values of the last 28 days that had a row. ``weeks`` are the open ones
+    by their last day (one, two while Sunday waits for CDRs), ``week_closed`` and ``week_first`` as for days, ``week_history`` the
+    ``weeks.HISTORY`` values of the last four that had a row.
     """
 
     days: dict[int, Day] = {}
     closed: int = -1
     first: int = -1
     history: dict[int, tuple[int, int, int]] = {}
+    weeks: dict[int, weeks.Week] = {}
+    week_closed: int = -1
+    week_first: int = -1
+    week_history: dict[int, tuple[int, int, int]] = {}
 
 
 class FeaturesParams(Params, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,6 +122,8 @@ class FeatureExtractor(Detector[FeaturesParams, FeaturesState]):
     clause = ""
     title = "Features of closed licence-days"
     unit = "rows"
+    #: It says nothing of its own, so policies and their versions know nothing of it.
+    levels: ClassVar[tuple[Level, ...]] = ()
     applies: ClassVar[dict[str, Literal["auto", "review"]]] = {
         "softphone": "review",
         "desk_phone": "review",
@@ -139,6 +151,15 @@ class FeatureExtractor(Detector[FeaturesParams, FeaturesState]):
         _seen(day, device, "" if loc is None else loc.network, "" if loc is None else loc.country)
         if event.user_agent:
             _add(day.agents, digest64(evidence.device_of(None, event.user_agent, None)[0]))
+
+    def sight(self, ctx: Context, s: FeaturesState, p: FeaturesParams, device: str) -> Day | None:
+        """The day whose registrations a repeat adds to; its close makes phones be looked at again."""
+        return s.days.get(ctx.today)
+
+    @staticmethod
+    def registered_again(record: Day, event: Registration) -> None:
+        """Phone, place and agent are counted already."""
+        record.registrations += event.count
 
     def call_started(self, ctx: Context, s: FeaturesState, p: FeaturesParams, call: CallState) -> None:
         """Count the attempt with its hour, its number and its place in the day."""
@@ -185,27 +206,28 @@ class FeatureExtractor(Detector[FeaturesParams, FeaturesState]):
     def day_closed(self, ctx: Context, s: FeaturesState, p: FeaturesParams, day: int) -> None:
         """Emit the rows of the day, and of an earlier one that a CDR alone told of, and forget them."""
         due = sorted(d for d in s.days if d <= day)
+        if due:
+            ctx.licence.plan.look_again()
         for one in due:
             counts = s.days.pop(one)
             for call in ctx.licence.calls.up.values():
                 if _day_of(ctx, call.started) == one:
                     _outcome(ctx, counts, call, min(ctx.now, call.counts_until()), 1)
             row = _row(ctx, s, counts, one)
-            ctx.emit(
-                Features(
-                    tenant=ctx.licence.tenant,
-                    licence=ctx.licence.licence,
-                    day=iso(one),
-                    schema_hash=SCHEMA_HASH,
-                    values=tuple(round(float(row[name]), 6) for name in NAMES),
-                )
-            )
+            _emit(ctx, one, SCHEMA_HASH, NAMES, row)
+            _into_week(ctx, s, one, counts, row)
             s.first = one if s.first < 0 else s.first
             if counts.attempts:
                 s.history[one] = (counts.attempts, counts.talk // 1000, len(counts.called))
         s.closed = max(s.closed, day)
         for old in [d for d in s.history if d <= day - MONTH]:
             del s.history[old]
+        if s.weeks:
+            _close_weeks(ctx, s)
+
+    def timer(self, ctx: Context, s: FeaturesState, p: FeaturesParams, at: int) -> None:
+        """Emit the row of a week that has closed."""
+        _close_weeks(ctx, s)
 
 
 def only_features() -> Detectors:
@@ -380,6 +402,48 @@ def _at_once(spans: list[tuple[int, int]]) -> int:
         up += change
         most = max(most, up)
     return max(most, min(1, len(spans)))
+
+
+def _emit(ctx: Context, day: int, schema: str, names: tuple[str, ...], row: dict[str, float]) -> None:
+    values = tuple(round(float(row[name]), 6) for name in names)
+    licence = ctx.licence
+    ctx.emit(Features(tenant=licence.tenant, licence=licence.licence, day=iso(day), closed_at=ctx.now, schema_hash=schema, values=values))
+
+
+# -- weeks -----------------------------------------------------------------------------------------------------------
+
+
+def _into_week(ctx: Context, s: FeaturesState, day: int, counts: Day, row: dict[str, float]) -> None:
+    """Add a closed day to its week; one whose week has closed is late, and said so in the week that is."""
+    last = weeks.last_day(day)
+    if last > s.week_closed:
+        weeks.add(s.weeks.setdefault(last, weeks.Week()), day, counts, row)
+    else:
+        s.weeks.setdefault(weeks.last_day(_day_of(ctx, ctx.now)), weeks.Week()).late_days += 1
+
+
+def _close_weeks(ctx: Context, s: FeaturesState) -> None:
+    """Emit the rows of weeks that have closed, and set the timer for the next one.
+
+    A week closes when its Sunday would, whether or not anything happened on it; and not before all of its days that were told of:
+    a Sunday that a CDR of Monday told of has its row when Monday closes.
+    """
+    after = CLOSE_AFTER_CDRS if ctx.licence.seen & (CDRS | PHASES | REGISTRATIONS) == CDRS else CLOSE_AFTER
+    for last in sorted(s.weeks):
+        due = ctx.clock.bounds(last)[1] + after
+        if ctx.now < due:
+            ctx.wake(RULE, due)
+            return
+        if any(day <= last for day in s.days):
+            break  # the close of that day comes here again
+        row = weeks.row(s.weeks.pop(last), last, s.week_history, s.week_first)
+        _emit(ctx, last, weeks.WEEK_SCHEMA_HASH, weeks.WEEK_NAMES, row)
+        s.week_closed = last
+        s.week_first = last if s.week_first < 0 else s.week_first
+        s.week_history[last] = int(row["attempts"]), int(row["talk_seconds"]), int(row["destinations"])
+        for old in [end for end in s.week_history if end <= last - 7 * weeks.WEEKS]:
+            del s.week_history[old]
+    ctx.sleep(RULE)
 
 
 FEATURES = FeatureExtractor()

@@ -1,4 +1,4 @@
-"""The features of a licence-day: name, unit and meaning, in the order of the columns.
+"""The features of a licence-day: name, unit and meaning, in the order of the columns (those of a week: ``models.weeks``).
 
 This list is the only place that names them: the extractor, the Parquet file, ``docs/features.md`` and the hash that a model is
 tied to are made from it. A change of name, unit or order changes the hash, and a model trained on another one is not asked.
@@ -6,11 +6,12 @@ tied to are made from it. A change of name, unit or order changes the hash, and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from detectors.digest import identifier
 
-Unit = Literal["calls", "cents", "flag", "hours", "items", "ratio", "registrations", "seconds"]
+Unit = Literal["calls", "cents", "days", "flag", "hours", "items", "ratio", "registrations", "seconds"]
 
 
 class Feature(NamedTuple):
@@ -108,43 +109,11 @@ FEATURES: tuple[Feature, ...] = (
     *_means(),
 )
 
+
+def schema_hash(features: Sequence[Feature]) -> str:
+    """Digest of the ordered names and units."""
+    return identifier("fs", *(part for feature in features for part in (feature.name, feature.unit)))
+
+
 NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
-#: Digest of the ordered names and units.
-SCHEMA_HASH = identifier("fs", *(part for feature in FEATURES for part in (feature.name, feature.unit)))
-
-
-def page() -> str:
-    """``docs/features.md``: the table of the features."""
-    rows = "\n".join(f"| {n} | `{f.name}` | {f.unit} | {f.meaning} |" for n, f in enumerate(FEATURES, 1))
-    return _PAGE.format(rows=rows, count=len(FEATURES), hash=SCHEMA_HASH)
-
-
-_PAGE = """\
-# Features of a licence-day
-
-Made from `models/schema.py` by `python -m models.schema`; a test fails when they differ.
-
-One row for each licence and closed calendar day (policy `day_zone`) on which the licence registered or a call of it began, with
-{count} values, in the order of this table. Schema `{hash}`.
-
-`vigie features INPUT... --out F.parquet` writes them with the columns `tenant`, `licence` and `day` in front, sorted by these
-three; the schema's hash stands in the metadata of the file, unit and meaning in those of each column.
-
-- The core computes them while it reads the log, from the same definitions of a call, a phone and a day abroad that the rules
-  use, so a row computed from files is the row that the stream would have given.
-- A row is what was known when the day closed (one hour after its end, 25 hours for sources that send only CDRs): nothing later
-  changes it. A call belongs to the day of its start. One that is still up at the close counts with its talk until then.
-- Emergency calls, and whatever one of our own restrictions refused, are in no feature.
-- All licences have rows, whatever their type: desk phones, trunks, groups and fax lines too.
-- Values are integers or ratios rounded to six decimals. None is missing: the table says what a feature is without calls.
-
-| # | name | unit | meaning |
-|---|---|---|---|
-{rows}
-"""
-
-
-if __name__ == "__main__":
-    from pathlib import Path
-
-    Path("docs/features.md").write_text(page(), "utf-8")
+SCHEMA_HASH = schema_hash(FEATURES)

@@ -8,15 +8,31 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
+from detectors.registry import installed
+from detectors.snapshot import restore, take
+from detectors.step import Partition
+from models.extract import extract
+from models.features import FEATURES
+from models.parquet import line_of_features, line_of_weeks
+from models.parquet import write as write_rows
 from models.schema import NAMES, SCHEMA_HASH
+from models.weeks import WEEK_SCHEMA_HASH
+from streams.embedded import judged
+from streams.frames import FrameFile, decode_frame, read_frames
+from streams.ordering import log_path
+from streams.outputs import LINES
+from streams.partition import FILE_PARTITIONS
+from support.core import ms
 from support.files import database, provider, write
 from vigie.cli import app
+from vigie.options import DEFAULT_POLICY
+from vigie.run import settings_of
 
 ROOT = Path(__file__).parents[2]
 DAYS = 5
@@ -44,7 +60,8 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 def test_every_licence_has_a_row_for_every_closed_day_in_order(world: Path) -> None:
     table = pq.read_table(world / "straight.parquet")
-    assert table.column_names == ["tenant", "licence", "day", *NAMES]
+    assert table.column_names == ["tenant", "licence", "day", "closed_at", *NAMES]
+    assert table.column("closed_at")[0].as_py().isoformat() == "2026-01-06T00:00:00+00:00"
     assert table.schema.metadata[b"schema_hash"].decode() == SCHEMA_HASH
     days = [date(2026, 1, 5 + day) for day in range(DAYS)]
     expected = [(f"customer-{c}", str(100 + n), day) for c in range(3) for n in range(3) for day in days]
@@ -84,6 +101,49 @@ def test_a_log_that_ends_at_the_close_of_a_day_gives_the_rows_that_the_whole_log
     cut = rows(world / "cut.parquet")
     assert len(cut) == 27
     assert cut == [row for row in rows(world / "straight.parquet") if row["day"] < date(2026, 1, 8)]
+
+
+def test_rows_of_weeks_have_the_weeks_of_the_whole_log(world: Path) -> None:
+    done = features(world, "in.jsonl", "weeks.parquet", "--rows", "week", "--until", "2026-01-12T01:00:00+01:00")
+    assert (done.exit_code, WEEK_SCHEMA_HASH in done.output) == (0, True)
+    found = rows(world / "weeks.parquet")
+    assert {row["day"] for row in found} == {date(2026, 1, 11)}
+    days = rows(world / "straight.parquet")
+    for row in found:
+        own = [day for day in days if (day["tenant"], day["licence"]) == (row["tenant"], row["licence"])]
+        assert (row["days"], row["attempts"]) == (DAYS, sum(day["attempts"] for day in own))
+    assert [(row["tenant"], row["licence"]) for row in found if row["abroad_days"]] == [("customer-0", "100")]
+    early = features(world, "in.jsonl", "early.parquet", "--rows", "week", "--until", "2026-01-12T00:59:59+01:00")
+    assert ("Weeks" in early.output, rows(world / "early.parquet")) == (False, [])
+
+
+@pytest.mark.parametrize("kind", ["day", "week"])
+def test_what_a_stream_says_event_by_event_is_the_file_byte_for_byte(world: Path, tmp_path: Path, kind: Literal["day", "week"]) -> None:
+    until = ms("2026-01-12 12:00")
+    source = [str(world / "in.jsonl")]
+    period = (None, None, "2026-01-12T12:00:00+01:00")
+    asked = settings_of(source, tmp_path / "work", DEFAULT_POLICY, world / "geo.mmdb", None, [], period, 1, False)
+    extract(asked, tmp_path / "file.parquet", rows=kind)
+    keep = line_of_features if kind == "day" else line_of_weeks
+    with judged(asked) as done:
+        lines = []
+        for number in range(FILE_PARTITIONS):
+            # As a worker does it: the rules beside the extractor, one event at a time, its state through a checkpoint now and then.
+            live, count = Partition(number, installed() | {"features": FEATURES}), 0
+            for _, frame in read_frames(log_path(done.work, number), 0, (log_path(done.work, number)).stat().st_size):
+                for event in decode_frame(frame):
+                    lines += [line for output in live.step(event) if (line := keep(output)) is not None]
+                    count += 1
+                    if count % 500 == 0:
+                        live = restore(take(live), live.detectors)
+            lines += [line for output in live.finish(until) if (line := keep(output)) is not None]
+    with FrameFile(tmp_path / "said") as file:
+        for one in LINES.frames(lines):
+            file.append(one)
+    (tmp_path / "sorted").mkdir()
+    write_rows([(tmp_path / "said", file.size)], tmp_path / "sorted", tmp_path / "stream.parquet", rows=kind)
+    assert len(lines) >= 9
+    assert (tmp_path / "stream.parquet").read_bytes() == (tmp_path / "file.parquet").read_bytes()
 
 
 def test_without_a_database_it_says_that_places_are_not_covered_and_goes_on(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
