@@ -12,8 +12,8 @@ import msgspec
 from bench.run import OUT, ROOT, Result, write_results
 
 #: Each is also a command of its own, ``python -m bench.PART``: core and main job, the same core in other hosts, from a call to its
-#: suspension, from a kill to the first frame, from a suspension to a PBX's refusal, and from a call to that.
-PARTS = ("job", "hosts", "latency", "recovery", "bridge", "enforcement")
+#: suspension, from a kill to the first frame, from a suspension to a PBX's refusal, from a call to that, and models.
+PARTS = ("job", "hosts", "latency", "recovery", "bridge", "enforcement", "models")
 
 
 def collect(out: Path) -> list[Result]:

@@ -1,0 +1,1 @@
+"""Verdicts in, a signed model with its card out."""

@@ -1,0 +1,1 @@
+"""Recipes that ship with vigie: one for each model that ``vigie train`` makes."""
