@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from kafka import KafkaProducer
 
 from detectors.control import CAMPAIGNS
 from detectors.days import HOUR
 from streams.campaigns import Campaign, Known, Said, campaigns, name_of, reference_of, shared, unsaid, use_of
+from streams.live.control import publish
 from streams.live.records import Topics, opened
 from streams.times import parse_time
 
 #: An alert is published minutes after its instant at most (a producer's clock may be 120 s ahead of the broker's).
 MARGIN = HOUR
-_ANSWER_S = 30
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -61,7 +60,7 @@ def publish_campaigns(bootstrap: str, prefix: str, partitions: int, since: int) 
         found = campaigns(said, use_of(topics.events(numbers, since), keys), ()) if keys else []
         new = unsaid(found, known)
         if new:
-            _publish(bootstrap, f"{prefix}control", new)
+            publish(bootstrap, prefix, "vigie-campaigns", [(name_of(one.campaign_id), reference_of(one)) for one in new])
     return Found(found, new)
 
 
@@ -77,14 +76,3 @@ def _known(topics: Topics) -> list[Known]:
             # Other commands are for ingest to judge, and a campaign that another hand wrote is none of ours.
             continue
     return found
-
-
-def _publish(bootstrap: str, topic: str, new: list[Campaign]) -> None:
-    producer = KafkaProducer(bootstrap_servers=bootstrap.split(","), client_id="vigie-campaigns", acks="all", enable_idempotence=True)
-    try:
-        # One partition for all customers, as for every command.
-        sent = [producer.send(topic, reference_of(one), key=name_of(one.campaign_id).encode(), partition=0) for one in new]
-        for one in sent:
-            one.get(timeout=_ANSWER_S)
-    finally:
-        producer.close()
