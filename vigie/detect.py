@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from detectors.errors import VigieError
+from detectors.registry import Detectors, installed
 from streams.topics import PREFIX, group
 from vigie.topics import BOOTSTRAP, Bootstrap, Prefix, require_topics
 
@@ -31,6 +32,7 @@ def detect(
     accept_gap: Annotated[
         bool, typer.Option("--accept-gap", help="Go on although the next frame is no longer in the log: what is between is lost.")
     ] = False,
+    features: Annotated[bool, typer.Option("--features", help="Write the features of closed days for vigie scorer.")] = False,
 ) -> None:
     """Judge the live log: frames to alerts, suspensions and metering, each exactly once, through any crash."""
     try:
@@ -40,7 +42,14 @@ def detect(
         from streams.live.worker import run
 
         settings = Settings(bootstrap, name, prefix, app or group(prefix, "detect"), checkpoint_ms / 1000, accept_gap)
-        run(settings, metrics_host, metrics_port)
+        run(settings, metrics_host, metrics_port, _with_features() if features else None)
     except VigieError as error:
         Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(getattr(error, "exit_status", 3)) from None
+
+
+def _with_features() -> Detectors:
+    """The rules, and beside them the extractor, which judges nothing."""
+    from models.features import FEATURES, RULE
+
+    return installed() | {RULE: FEATURES}

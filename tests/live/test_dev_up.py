@@ -142,7 +142,7 @@ def test_the_command_starts_everything_decides_on_what_is_replayed_and_keeps_not
     assert [cause["rule"] for cause in decision["causes"]] == ["autodial"]
     assert decision["emergency_allowed"] is True
     places = re.findall(r"^(\S+) .*127\.0\.0\.1:(\d+)\S*$", before[before.index("\nkafka ") :], re.MULTILINE)
-    assert [name for name, _ in places] == ["kafka", "redis", "ingest", "detect-1", "detect-2", "bridge", "console"]
+    assert [name for name, _ in places] == ["kafka", "redis", "ingest", "detect-1", "detect-2", "scorer", "bridge", "console"]
     assert all(refused(int(port)) for _, port in places)
     data = re.search(r"^data +(\S+)$", before, re.MULTILINE)
     assert data

@@ -70,8 +70,10 @@ def _watched(name: str, command: str, port: int) -> Service:
 SERVICES = (
     Service("topics", ("vigie", "topics", "create", "--bootstrap", "{kafka}", "--replication", "1"), once=True),
     _watched("ingest", "vigie ingest --bootstrap {kafka} --policy {policy} --instance 0/1", 9464),
-    _watched("detect-1", "vigie detect --bootstrap {kafka} --name detect-1", 9465),
-    _watched("detect-2", "vigie detect --bootstrap {kafka} --name detect-2", 9466),
+    _watched("detect-1", "vigie detect --bootstrap {kafka} --name detect-1 --features", 9465),
+    _watched("detect-2", "vigie detect --bootstrap {kafka} --name detect-2 --features", 9466),
+    # Until models are promoted in that registry it has nothing to ask.
+    _watched("scorer", "vigie scorer --registry {data}/models --bootstrap {kafka}", 9468),
     # No PBX stands here, but the Redis that PBXes may ask does.
     _watched("bridge", "vigie bridge --pbx redis --target {redis} --bootstrap {kafka} --snapshot {data}/bridge.json", 9467),
     Service(
