@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from console.db.engine import Database
+from streams.topics import PREFIX
 
 #: The policy that vigie ships with; ``policies`` lies beside this package, in the repo and where it is installed.
 DEFAULT_POLICY = Path(__file__).resolve().parents[1] / "policies" / "default.toml"
@@ -47,6 +48,7 @@ class Settings:
             refused: a page of a stranger whose name resolves to us must not read ours.
         data: the directory of a run, when the console shows one.
         kafka: bootstrap servers, when it is live.
+        prefix: in front of every topic's name.
         policy: file of the policy in force until one is published; its relative paths are those of every policy.
         geo: country database of what-ifs; none: the one that the policy names or that is installed.
         history: what what-ifs judge again, instead of the inputs that the run named: ``FILE`` or ``FILE=NAME`` (a source).
@@ -58,6 +60,7 @@ class Settings:
     origin: str
     data: Path | None = None
     kafka: str | None = None
+    prefix: str = PREFIX
     policy: Path = DEFAULT_POLICY
     geo: Path | None = None
     history: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from streams.times import parse_time
 
 #: Alerts listed of each kind: a threshold of one makes an alert of every call. All of them are counted.
 LISTED = 200
-_KEPT = (
+_SHOWN = (
     "alert_id",
     "rule",
     "tenant",
@@ -29,16 +29,19 @@ _KEPT = (
     "summary",
     "money_at_risk_cents",
 )
+_COMPARED = (*_SHOWN, "state", "window", "crossed_at", "issued_at")
 
 Row = dict[str, Any]
 
 
-def compare(before: Path, after: Path) -> Row:
+def compare(before: Path, after: Path, since: int | None = None) -> Row:
     """What differs between the results of two runs, as JSON.
 
     Args:
         before: directory of the results under the policy in force.
         after: directory of those under the changed one.
+        since: only alerts whose limit was passed from this instant (ms) on, under one policy or the other, and suspensions of then;
+            what came before only made the state.
     """
     old, new = _alerts(before), _alerts(after)
     gone, come, both = [], [], []
@@ -47,10 +50,13 @@ def compare(before: Path, after: Path) -> Row:
         both += kept
         gone += left
         come += added
+    if since is not None:
+        both = [(one, other) for one, other in both if max(_crossed(one), _crossed(other)) >= since]
+        gone, come = ([row for row in rows if _crossed(row) >= since] for rows in (gone, come))
     changed = [(one, other) for one, other in both if (one["level"], one["crossed_at"]) != (other["level"], other["crossed_at"])]
-    everything_old = [row for rows in old.values() for row in rows]
-    everything_new = [row for rows in new.values() for row in rows]
-    suspended_old, suspended_new = _suspended(before), _suspended(after)
+    everything_old = [*(one for one, _ in both), *gone]
+    everything_new = [*(other for _, other in both), *come]
+    suspended_old, suspended_new = _suspended(before, since), _suspended(after, since)
     licences_old, licences_new = _licences(everything_old), _licences(everything_new)
     return {
         "alerts": {"before": len(everything_old), "after": len(everything_new), "appear": len(come), "disappear": len(gone)},
@@ -93,7 +99,8 @@ def _alerts(directory: Path) -> dict[tuple[str, str, str], list[Row]]:
     last: dict[str, Row] = {}
     for record in _records(directory / ALERTS):
         if record.get("kind") == "alert" and record["level"] != "audit":
-            last[record["alert_id"]] = record
+            # Without its facts and evidence: of a month of a large provider there are thousands, of 8 KiB each.
+            last[record["alert_id"]] = {name: record[name] for name in _COMPARED}
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in last.values():
         if row["state"] != "withdrawn":
@@ -123,9 +130,17 @@ def _span(row: Row) -> tuple[int, int]:
     return min(parse_time(row["window"]["from"]), parse_time(row["crossed_at"])), parse_time(row["issued_at"])
 
 
-def _suspended(directory: Path) -> set[tuple[str, str]]:
+def _crossed(row: Row) -> int:
+    return parse_time(row["crossed_at"])
+
+
+def _suspended(directory: Path, since: int | None) -> set[tuple[str, str]]:
     """Licences that were restricted at any time."""
-    return {(row["tenant"], row["licence"]) for row in _records(directory / SUSPENSIONS) if row["state"] == "active"}
+    return {
+        (row["tenant"], row["licence"])
+        for row in _records(directory / SUSPENSIONS)
+        if row["state"] == "active" and (since is None or parse_time(row["issued_at"]) >= since)
+    }
 
 
 def _licences(rows: Iterable[Row]) -> set[tuple[str, str]]:
@@ -154,4 +169,4 @@ def _dearest(rows: list[Row]) -> list[Row]:
 
 
 def _brief(row: Row) -> Row:
-    return {**{name: row[name] for name in _KEPT}, "crossed_at": parse_time(row["crossed_at"])}
+    return {**{name: row[name] for name in _SHOWN}, "crossed_at": parse_time(row["crossed_at"])}

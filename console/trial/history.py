@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from console.trial.live import Log
 from detectors.days import DAY
 from detectors.errors import VigieError
 from detectors.events import Call, Message, Registration
+from detectors.policy import Policy
+from detectors.registry import installed
 from detectors.rule import Detector, Params
 from streams.sources import STDIN, Dialect, Input, Reader, resolve
 from streams.times import parse_time
@@ -38,6 +41,7 @@ class History:
         period: ``--from``, ``--to`` and ``--until`` of the run, in milliseconds.
         coverage: per PBX, as in ``summary.json``; empty when no run told.
         located: whether there is a country database.
+        log: the broker's log, in a live console; there are no files then.
     """
 
     inputs: tuple[Input, ...]
@@ -47,11 +51,23 @@ class History:
     period: tuple[int | None, int | None, int | None]
     coverage: dict[str, Any]
     located: bool
+    log: Log | None = None
 
     @property
     def days(self) -> int:
         """Whole days from the first event to the last."""
         return (self.last - self.first) // DAY if self.first is not None and self.last is not None else 0
+
+    @property
+    def known_days(self) -> int | None:
+        """Whole days that a rule can look back; none: as many as detection itself.
+
+        Of a range of the log those before it, for all of the range is judged; of files all, for they are all there is.
+        """
+        if self.log is None:
+            return self.days
+        known = self.log.known_from
+        return None if known is None else max(0, self.log.since - known) // DAY
 
 
 @dataclass(frozen=True)
@@ -91,6 +107,11 @@ def history_of(summary: dict[str, Any] | None, given: Sequence[str], sources: di
     if first is not None and since is not None:
         first = max(first, since)
     return History(tuple(there), gone, first, _time(period.get("last_event")), (since, before, until), summary.get("coverage", {}), located)
+
+
+def history_of_log(log: Log, now: int) -> History:
+    """A range of the log as a history. What each PBX tells is no part of the log: nothing is taken for untold."""
+    return History((), (), log.since if log.first is not None else None, now, (None, None, None), {}, True, log)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -158,8 +179,18 @@ def not_covered(rule: Detector[Any, Any], params: Params, history: History) -> N
     dark = [need for need in rule.needs if need in unseen or (need == "location" and not history.located)]
     if dark and len(dark) == len(rule.needs):
         return NotCovered("sources", needs=tuple(dark))
-    days = window_days(rule.rule, params)
-    return NotCovered("window", days=days) if history.days < days else None
+    days, known = window_days(rule.rule, params), history.known_days
+    return NotCovered("window", days=days) if known is not None and known < days else None
+
+
+def not_covered_under(history: History, *bodies: dict[str, Any]) -> dict[str, NotCovered]:
+    """Rules about which a history says nothing, under one of some policies: each may make a rule look back further."""
+    found = {}
+    for params in (Policy(body, installed()).merged("", "").rules for body in bodies):
+        for name, rule in installed().items():
+            if (why := not_covered(rule, params[name], history)) is not None:
+                found[name] = why
+    return found
 
 
 def window_days(rule: str, params: Params) -> int:

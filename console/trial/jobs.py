@@ -78,7 +78,9 @@ class Runner:
         for old in self._scratch.glob("job-*"):
             shutil.rmtree(old, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix="job-", dir=self._scratch, ignore_cleanup_errors=True) as scratch:
-            asked = {**question, "scratch": scratch, "baseline": str(self._scratch / f"baseline-{_digest(question)}")}
+            asked = {**question, "scratch": scratch}
+            if "inputs" in question:
+                asked["baseline"] = str(self._scratch / f"baseline-{_digest(question)}")
             state, result, error = self._watch(job_id, asked)
         # Only now: who sees it done may look for what it left.
         self._end(job_id, state, result=result, error=error)

@@ -17,10 +17,10 @@ from console import audit
 from console.db.tables import Outbox, PolicyDraft
 from console.errors import ConsoleError
 from console.people.person import Person
-from console.trial.policy_text import PolicyTextError, checked, parsed
+from console.trial.policy_text import PolicyTextError, checked, named_files, parsed, with_whole_paths
 from detectors.errors import VigieError
 from streams.durable import replace_file
-from streams.host_policy import geo_table, number_plan
+from streams.host_policy import number_plan
 from streams.times import format_time
 
 #: Files beside the results: the policy for ``vigie run --policy``, and the same change as an event for a run that goes on.
@@ -95,8 +95,11 @@ def check(session: Session, person: Person, row: PolicyDraft, base: Path, now: i
         raise PolicyStep("policy.not_draft")
     try:
         body, row.version = checked(row.body)
-        geo_table(body)
+        for where, path in named_files(body):
+            if not (base / path).is_file():
+                raise PolicyTextError(f"{where}: there is no file {base / path}")
         number_plan(body, base)
+        with_whole_paths(row.body, base)
         row.checks, row.state = {"error": ""}, "checked"
     except VigieError as error:
         row.checks, row.state = {"error": str(error)}, "draft"
@@ -171,15 +174,17 @@ def refuse(session: Session, person: Person, row: PolicyDraft, now: int, request
     _said(session, person.login, "policy.refuse", row, now, request, why=why)
 
 
-def write(row: PolicyDraft, directory: Path, author: str) -> bool:
+def write(row: PolicyDraft, directory: Path, author: str, base: Path) -> bool:
     """Put the policy in force beside the results; False when it lies there already.
+
+    Files are named by their whole paths there: those that were relative are relative to ``base``, and it lies elsewhere.
 
     ``policy.toml`` is what the next ``vigie run --policy`` judges by from the first event; the line in ``control.jsonl`` changes the
     policy at its own time, in a run that takes that file as an input.
     """
     if row.author_id is None and not (directory / POLICY).is_file():
         return False
-    written = row.body.encode()
+    written = with_whole_paths(row.body, base).encode()
     if (directory / POLICY).is_file() and (directory / POLICY).read_bytes() == written:
         return False
     line = json.dumps(event(row, author), ensure_ascii=False).encode() + b"\n"
@@ -192,13 +197,22 @@ def write(row: PolicyDraft, directory: Path, author: str) -> bool:
 def event(row: PolicyDraft, author: str) -> dict[str, Any]:
     """The ``policy`` line of the contracts that puts a policy in force at its time of publication."""
     at = row.published_at or row.created_at
-    said = {"kind": "policy", "v": 1, "id": f"policy-{row.policy_id}-{at}", "time": format_time(at), "name": row.name}
+    said = {"kind": "policy", "v": 1, "id": _message_id(row), "time": format_time(at), "name": row.name}
     return {**said, "body": parsed(row.body), "author": author}
+
+
+def message_of(session: Session, row: PolicyDraft) -> Outbox | None:
+    """The message that took a policy to detection, on its way or gone; none: it came with the data, or no broker is attached."""
+    return session.scalar(select(Outbox).where(Outbox.kind == "policy", Outbox.message_id == _message_id(row)))
+
+
+def _message_id(row: PolicyDraft) -> str:
+    return f"policy-{row.policy_id}-{row.published_at or row.created_at}"
 
 
 def _send(session: Session, row: PolicyDraft, author: str, now: int) -> None:
     body = event(row, author)
-    message = Outbox(kind="policy", message_id=str(body["id"])[:64], key="", body=body, created_at=now, not_before=now)
+    message = Outbox(kind="policy", message_id=_message_id(row), key="", body=body, created_at=now, not_before=now)
     session.add(message)
 
 

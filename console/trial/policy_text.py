@@ -8,12 +8,14 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from console.errors import ConsoleError
 from detectors.errors import PolicyError
-from detectors.policy import Policy
+from detectors.policy import HOST_TABLES, Policy
 from detectors.registry import installed
+from streams.host_policy import geo_table, number_table
 
 #: A value of one line and what follows it; a "#" inside quotes is no comment.
 _VALUE = r"""(?P<value>"(?:[^"\\]|\\.)*"|'[^']*'|[^#\n]*?)(?P<rest>[ \t]*(?:#[^\n]*)?)$"""
@@ -99,6 +101,50 @@ def with_keys(text: str, rule: str, keys: Mapping[str, int | str]) -> str:
     if any(table.get(key) != value for key, value in keys.items()):
         raise PolicyTextError(f"[rules.{rule}] is written so that single keys cannot be set; edit the file")
     return changed
+
+
+def named_files(body: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Files that ``[geo]`` and ``[numbers]`` name: the key's place, and the path as it is written.
+
+    Raises:
+        VigieError: one of the tables is wrong.
+    """
+    geo, numbers = geo_table(dict(body)), number_table(dict(body))
+    named = [("[geo] country_db", geo.country_db), ("[geo] second_db", geo.second_db), ("[numbers] rates", numbers.rates)]
+    named += [("[geo] network_lists", one.file) for one in geo.network_lists]
+    return [(where, path) for where, path in named if path]
+
+
+def with_whole_paths(text: str, base: Path) -> str:
+    r"""The text with every file named by its whole path, so that it means the same wherever it lies.
+
+    Args:
+        text: a policy.
+        base: the directory that its paths are relative to.
+
+    Raises:
+        VigieError: it is no TOML, one of the tables is wrong, or a path is written so that it cannot be replaced.
+
+    >>> with_whole_paths('[numbers]\nrates = "tariff.csv"  # of May\n', Path("/etc/vigie"))
+    '[numbers]\nrates = "/etc/vigie/tariff.csv"  # of May\n'
+    """
+    relative = {path for _, path in named_files(parsed(text)) if not Path(path).is_absolute()}
+    changed = text
+    for path in sorted(relative):
+        written = "|".join(re.escape(one) for one in (json.dumps(path, ensure_ascii=False), f"'{path}'"))
+        whole = json.dumps(str(base.absolute() / path), ensure_ascii=False)
+        found = re.compile(rf"(?P<key>\b(?:country_db|second_db|rates|file)[\"']?[ \t]*=[ \t]*)(?:{written})")
+        changed = found.sub(lambda match, whole=whole: match["key"] + whole, changed)  # type: ignore[misc]
+    for where, path in named_files(parsed(changed)):
+        if not Path(path).is_absolute():
+            raise PolicyTextError(f"{where}: {path} is a path relative to {base}; give the whole one, for published policies lie elsewhere")
+    return changed
+
+
+def host_tables(old: str, new: str) -> list[str]:
+    """Tables that hosts read from files of their own, and that differ between two policies."""
+    one, other = parsed(old), parsed(new)
+    return [name for name in HOST_TABLES if one.get(name) != other.get(name)]
 
 
 def differences(old: str, new: str) -> list[Difference]:

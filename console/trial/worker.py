@@ -3,7 +3,7 @@
 A process of its own, because judging keeps a processor busy for minutes and the console has pages to answer; it can be ended at any
 moment, and its console's end ends it, too (standard input closes). It reads what is asked from standard input, one line of JSON, and
 writes lines ``{"done": 0…1000}`` and at last ``{"result": …}`` or ``{"error": …}``. The rules are those of ``vigie run``, and so is
-the evaluator: ``streams.embedded``. Nothing but the scratch directory is written.
+the evaluator: ``streams.embedded``, or over a broker's log ``streams.live.history``. Nothing but the scratch directory is written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import threading
 from pathlib import Path
 from typing import Any, Literal
 
+from console.trial import live
 from console.trial.compare import compare
+from console.trial.history import history_of_log, not_covered_under
 from detectors.errors import VigieError
 from streams import embedded
 from streams.outputs import ALERTS, SUMMARY, SUSPENSIONS
@@ -40,7 +42,7 @@ class Told:
     def next_run(self) -> None:
         """A run is over."""
         self._at += 1
-        self._say(0)
+        self.thousandths(0)
 
     def stage(self, name: str, total: int, unit: Literal["bytes", "events"]) -> None:
         """See ``streams.progress.Progress``."""
@@ -49,9 +51,10 @@ class Told:
     def advance(self, done: int, events: int) -> None:
         """See ``streams.progress.Progress``."""
         begin, end = self._stage
-        self._say(begin + (end - begin) * min(done, self._total) // self._total if self._total else begin)
+        self.thousandths(begin + (end - begin) * min(done, self._total) // self._total if self._total else begin)
 
-    def _say(self, thousandths: int) -> None:
+    def thousandths(self, thousandths: int) -> None:
+        """So much of the present run is done."""
         done = (self._at * 1000 + thousandths) // self._runs
         if done > self._last:
             self._last = done
@@ -68,14 +71,21 @@ def work(asked: dict[str, Any]) -> dict[str, Any]:
     """Judge under both policies and compare.
 
     Args:
-        asked: ``inputs`` (path and source), ``before`` and ``after`` (parsed policies), ``policy_base`` (directory of their relative
-            paths), ``country_db``, ``second_db``, ``period``, ``scratch``, and ``baseline``, the name under which results of the
-            policy in force are kept for the next question.
+        asked: ``before`` and ``after`` (parsed policies) and ``scratch``. Of a live console ``kafka``, ``prefix`` and ``since``. Of one
+            that shows a run ``inputs`` (path and source), ``policy_base`` (directory of relative paths), ``country_db``,
+            ``second_db``, ``period``, and ``baseline``, the name under which results of the policy in force are kept for the next
+            question.
 
     Raises:
         VigieError: an input or the policy cannot be used.
     """
-    scratch, baseline = Path(asked["scratch"]), Path(asked["baseline"])
+    scratch = Path(asked["scratch"])
+    if "kafka" in asked:
+        told = Told(1)
+        over, log = live.replay(asked, scratch, told.thousandths)
+        dark = not_covered_under(history_of_log(log, over["last"]), asked["before"], asked["after"])
+        return {**compare(scratch / "before", scratch / "after", over["since"]), **over, "dark": sorted(dark)}
+    baseline = Path(asked["baseline"])
     fresh = not (baseline / SUMMARY).is_file()
     told = Told(2 if fresh else 1)
     if fresh:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -53,7 +54,40 @@ class Topics:
     """
 
     def __init__(self, consumer: KafkaConsumer, prefix: str) -> None:
-        self._consumer, self._prefix = consumer, prefix
+        self._consumer, self.prefix = consumer, prefix
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has; 0: there is none of that name."""
+        return len(self._consumer.partitions_for_topic(f"{self.prefix}{topic}") or ())
+
+    def bounds(self, topic: str, number: int) -> tuple[int, int]:
+        """Offset of the first record that is kept, and the one behind the last."""
+        place = TopicPartition(f"{self.prefix}{topic}", number)
+        return self._consumer.beginning_offsets([place])[place], self._consumer.end_offsets([place])[place]
+
+    def records(self, topic: str, number: int, first: int | None = None, end: int | None = None) -> Iterator[Any]:
+        """Records of a partition as the client gives them, removed keys among them.
+
+        Args:
+            topic: its name without the prefix.
+            number: the partition.
+            first: offset to begin with; by default the first that is kept.
+            end: offset to stop before; by default the end of now.
+        """
+        place = TopicPartition(f"{self.prefix}{topic}", number)
+        self._consumer.assign([place])
+        now = self._consumer.end_offsets([place])[place]
+        end = now if end is None else min(end, now)
+        if first is None:
+            self._consumer.seek_to_beginning(place)
+        else:
+            self._consumer.seek(place, first)
+        # The position, not the last record: marks of transactions take offsets too, and compaction leaves holes.
+        while self._consumer.position(place) < end:
+            for record in self._consumer.poll(timeout_ms=500).get(place, ()):
+                if record.offset >= end:
+                    return
+                yield record
 
     def values(
         self, topic: str, numbers: Iterable[int], since: int | None = None, ends: Mapping[int, int] | None = None
@@ -75,7 +109,7 @@ class Topics:
     ) -> Iterator[tuple[bytes | None, bytes | None]]:
         """Keys and values; as ``values``."""
         for number in numbers:
-            place = TopicPartition(f"{self._prefix}{topic}", number)
+            place = TopicPartition(f"{self.prefix}{topic}", number)
             self._consumer.assign([place])
             end = self._consumer.end_offsets([place])[place]
             if ends is not None:
@@ -101,5 +135,5 @@ class Topics:
             try:
                 found = decode_frame(value)
             except StateError as error:
-                raise StateError(f"{self._prefix}events has a record that is no frame: {error.__cause__}") from error
+                raise StateError(f"{self.prefix}events has a record that is no frame: {error.__cause__}") from error
             yield from found

@@ -12,12 +12,14 @@ from starlette.responses import RedirectResponse, Response
 
 from console.db.tables import Job, PolicyDraft, User
 from console.people.person import Person
+from console.trial import ground as grounds
 from console.trial import policies
 from console.trial.jobs import SHADOW
+from console.trial.live import RANGES
 from console.trial.policies import PolicyStep
-from console.trial.policy_text import PolicyTextError, differences
+from console.trial.policy_text import PolicyTextError, differences, host_tables, with_whole_paths
 from console.web.access import Now, Reading, Writing, house, request_id, require
-from console.web.pages.what_if import Looker, begin_job, ground_of
+from console.web.pages.what_if import Looker, begin_job
 from console.web.render import page
 from detectors.errors import VigieError
 
@@ -35,7 +37,7 @@ def listed(request: Request, person: Looker) -> Response:
 
 def _list(request: Request, status: int = 200, error: str = "", text: str = "") -> Response:
     try:
-        on = ground_of(request)
+        live = grounds.in_force(house(request).settings)
     except (VigieError, OSError) as problem:
         return page(request, "what_if_none.html", 422, problem=str(problem))
     with house(request).settings.database.reading() as session:
@@ -45,11 +47,12 @@ def _list(request: Request, status: int = 200, error: str = "", text: str = "") 
             "policies.html",
             status,
             rows=rows,
-            live=on.policy,
+            live=live,
+            leaving=policies.message_of(session, live),
             before=policies.before(session),
             names=_names(session),
             error=error,
-            text=text or on.policy.body,
+            text=text or live.body,
         )
 
 
@@ -109,6 +112,8 @@ def _show(
         refused=policies.may_publish(row, person),
         error=error,
         folder=house(request).settings.data,
+        ranges=RANGES,
+        unread=host_tables(other.body, row.body) if other is not None and house(request).settings.kafka is not None else [],
     )
 
 
@@ -124,9 +129,13 @@ def check(request: Request, person: Analyst, session: Writing, at: Now, policy_i
 
 
 @router.post("/policies/{policy_id}/shadow")
-def shadow(request: Request, person: Analyst, policy_id: int) -> Response:
+def shadow(request: Request, person: Analyst, policy_id: int, last: Annotated[str, Form()] = "") -> Response:
     """Judge the history under it, beside the policy in force: a job."""
-    on = ground_of(request)
+    try:
+        on = grounds.ground(house(request).settings, last)
+    except (VigieError, OSError) as error:
+        with house(request).settings.database.reading() as session:
+            return _show(request, person, session, policy_id, status=409, error=str(error))
     with house(request).settings.database.reading() as session:
         row = _row(session, policy_id)
         if row.state not in ("checked", "shadow") or not on.usable:
@@ -143,12 +152,18 @@ def publish(request: Request, person: Publisher, policy_id: int, why: Annotated[
     try:
         with settings.database.writing() as session:
             row = _row(session, policy_id)
+            if settings.data is not None:
+                # Before it is in force: a policy that cannot be put beside the results must not come to that.
+                with_whole_paths(row.body, settings.policy.parent)
             policies.publish(
                 session, person, row, settings.now(), request_id(request), why.strip()[:2000], broker=settings.kafka is not None
             )
     except PolicyStep as error:
         with settings.database.reading() as session:
             return _show(request, person, session, policy_id, status=409, error=error.key)
+    except VigieError as error:
+        with settings.database.reading() as session:
+            return _show(request, person, session, policy_id, status=409, error=str(error))
     _put(request, person)
     return RedirectResponse("/policies", 303)
 
@@ -169,9 +184,14 @@ def roll_back(request: Request, person: Publisher, why: Annotated[str, Form()]) 
     settings = house(request).settings
     try:
         with settings.database.writing() as session:
+            earlier = policies.before(session)
+            if settings.data is not None and earlier is not None:
+                with_whole_paths(earlier.body, settings.policy.parent)
             policies.roll_back(session, person, settings.now(), request_id(request), why.strip()[:2000], broker=settings.kafka is not None)
     except PolicyStep as error:
         return _list(request, 409, error.key)
+    except VigieError as error:
+        return _list(request, 409, str(error))
     _put(request, person)
     return RedirectResponse("/policies", 303)
 
@@ -183,4 +203,4 @@ def _put(request: Request, person: Person) -> None:
         with settings.database.reading() as session:
             row = policies.live(session)
             if row is not None:
-                policies.write(row, settings.data, person.login)
+                policies.write(row, settings.data, person.login, settings.policy.parent)

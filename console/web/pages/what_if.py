@@ -18,8 +18,9 @@ from console.people.person import Person
 from console.settings import DEFAULT_POLICY
 from console.trial import ground as grounds
 from console.trial import jobs, policies
-from console.trial.history import not_covered
+from console.trial.history import not_covered_under
 from console.trial.jobs import SHADOW, WHAT_IF, Runner
+from console.trial.live import RANGES
 from console.trial.policy_text import PolicyTextError, checked, differences, with_keys
 from console.web.access import Now, Reading, Writing, house, note, request_id, require
 from console.web.render import page
@@ -46,32 +47,20 @@ def runner(request: Request) -> Runner:
     return found
 
 
-def ground_of(request: Request) -> grounds.Ground:
-    """What a what-if stands on; the policy that came with the data is taken in at the first look."""
-    settings = house(request).settings
-    with settings.database.reading() as session:
-        known = policies.live(session) is not None
-    if not known:
-        text = grounds.text_at_first(settings)
-        with settings.database.writing() as session:
-            policies.begin(session, text, settings.now())
-    with settings.database.reading() as session:
-        return grounds.ground(session, settings)
-
-
 @router.get("/what-if")
-def what_if(request: Request, person: Trier, rule: str = "") -> Response:
-    """The form of one rule."""
-    return _form(request, rule)
+def what_if(request: Request, person: Trier, rule: str = "", last: str = "") -> Response:
+    """The form of one rule; of a live console, over the last so many hours or days of the log."""
+    return _form(request, rule, last)
 
 
-def _form(request: Request, rule: str, status: int = 200, error: str = "", tried: Mapping[str, str] | None = None) -> Response:
+def _form(request: Request, rule: str, last: str, status: int = 200, error: str = "", tried: Mapping[str, str] | None = None) -> Response:
     try:
-        on = ground_of(request)
+        on = grounds.ground(house(request).settings, last)
     except (VigieError, OSError) as problem:
         return page(request, "what_if_none.html", 422, problem=str(problem))
     params = Policy(on.body, installed()).merged("", "").rules
-    dark = {name: not_covered(detector, params[name], on.history) for name, detector in installed().items()}
+    why = not_covered_under(on.history, on.body)
+    dark = {name: why.get(name) for name in installed()}
     rule = rule or next((name for name in dark if dark[name] is None), next(iter(dark)))
     if rule not in dark:
         raise HTTPException(404)
@@ -81,6 +70,7 @@ def _form(request: Request, rule: str, status: int = 200, error: str = "", tried
         "what_if.html",
         status,
         on=on,
+        ranges=RANGES,
         rule=rule,
         dark=dark,
         fields=fields_of(rule, params[rule]),
@@ -118,13 +108,16 @@ async def ask(request: Request, person: Trier) -> Response:
 
 
 def _ask(request: Request, person: Person, given: dict[str, str]) -> Response:
-    rule = given.get("rule", "")
-    on = ground_of(request)
+    rule, last = given.get("rule", ""), given.get("last", "")
     if rule not in installed():
         raise HTTPException(404)
+    try:
+        on = grounds.ground(house(request).settings, last)
+    except (VigieError, OSError) as problem:
+        return page(request, "what_if_none.html", 422, problem=str(problem))
     params = Policy(on.body, installed()).merged("", "").rules[rule]
-    if not on.usable or not_covered(installed()[rule], params, on.history) is not None:
-        return _form(request, rule, 422, "whatif.cannot", given)
+    if not on.usable or rule in not_covered_under(on.history, on.body):
+        return _form(request, rule, last, 422, "whatif.cannot", given)
     changes: dict[str, int | str] = {}
     for field in fields_of(rule, params):
         text = given.get(f"key.{field['name']}", "").strip()
@@ -136,14 +129,16 @@ def _ask(request: Request, person: Person, given: dict[str, str]) -> Response:
         try:
             changes[field["name"]] = int(text)
         except ValueError:
-            return _form(request, rule, 422, "whatif.no_number", given)
+            return _form(request, rule, last, 422, "whatif.no_number", given)
     if not changes:
-        return _form(request, rule, 422, "whatif.nothing", given)
+        return _form(request, rule, last, 422, "whatif.nothing", given)
     try:
         text = with_keys(on.policy.body, rule, changes)
-        version = checked(text)[1]
+        body, version = checked(text)
     except PolicyTextError as error:
-        return _form(request, rule, 422, str(error), given)
+        return _form(request, rule, last, 422, str(error), given)
+    if rule in not_covered_under(on.history, on.body, body):
+        return _form(request, rule, last, 422, "whatif.further", given)
     asked = {"rule": rule, "changes": changes, "policy_id": on.policy.policy_id, "version": version, "body": text}
     return begin_job(request, person, WHAT_IF, asked, on, text)
 
@@ -152,6 +147,8 @@ def begin_job(request: Request, person: Person, kind: str, asked: dict[str, Any]
     """Queue a replay of the history under another policy, start it, and go to its page."""
     settings = house(request).settings
     question = grounds.question(settings, on, text)
+    dark = not_covered_under(on.history, on.body, checked(text)[0])
+    asked = {**asked, "dark": sorted(dark), "last": on.history.log.length if on.history.log is not None else ""}
     with settings.database.writing() as session:
         jobs.find_lost(session, settings.now())
         job = jobs.queue(session, kind, person.user_id, asked, settings.now())

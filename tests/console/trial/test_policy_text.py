@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.settings import DEFAULT_POLICY
-from console.trial.policy_text import PolicyTextError, checked, differences, with_keys
+from console.trial.policy_text import PolicyTextError, checked, differences, host_tables, with_keys, with_whole_paths
 from detectors.registry import installed
 
 TEXT = DEFAULT_POLICY.read_text("utf-8")
@@ -68,3 +68,36 @@ def test_differences_show_what_was_added_and_removed() -> None:
 def test_the_policies_that_ship_are_accepted() -> None:
     for path in sorted(Path(DEFAULT_POLICY).parent.glob("*.toml")):
         assert checked(path.read_text("utf-8"))[1].startswith("p-")
+
+
+FILES = """
+[geo]
+country_db = 'country.mmdb'
+network_lists = [{ file = "vpn.txt", class = "vpn" }, { "file" = "/whole/list.txt", class = "vpn.txt" }]
+
+[numbers]
+rates = "tables/tariff.csv"  # not "tables/tariff.csv" of May
+"""
+
+
+def test_files_that_a_policy_names_are_named_by_their_whole_paths_wherever_it_goes() -> None:
+    changed = with_whole_paths(FILES, Path("/etc/vigie"))
+    assert tomllib.loads(changed) == {
+        "geo": {
+            "country_db": "/etc/vigie/country.mmdb",
+            "network_lists": [{"file": "/etc/vigie/vpn.txt", "class": "vpn"}, {"file": "/whole/list.txt", "class": "vpn.txt"}],
+        },
+        "numbers": {"rates": "/etc/vigie/tables/tariff.csv"},
+    }
+    assert with_whole_paths(changed, Path("/elsewhere")) == changed
+    assert with_whole_paths(TEXT, Path("/etc/vigie")) == TEXT
+
+
+def test_a_path_that_cannot_be_made_whole_is_refused_in_one_line() -> None:
+    with pytest.raises(PolicyTextError, match=r"^\[numbers\] rates: tariff.csv is a path relative to /etc/vigie; give the whole one"):
+        with_whole_paths('[numbers]\nrates = """tariff.csv"""\n', Path("/etc/vigie"))
+
+
+def test_tables_that_hosts_read_are_told_when_they_differ() -> None:
+    assert host_tables(FILES, FILES.replace("tariff", "other")) == ["numbers"]
+    assert host_tables(FILES, FILES + "[rules.autodial]\nrun_warn = 5\n") == []

@@ -13,10 +13,12 @@ from sqlalchemy import select
 from console.db.engine import Database
 from console.db.tables import Audit, Job, PolicyDraft
 from console.load import load_results
-from console.settings import DEFAULT_POLICY
+from console.settings import DEFAULT_POLICY, Settings
 from console.trial.policy_text import with_keys
+from console.web.app import create_app
 from support.clause import Clause
-from support.console import Browser, Clock, Served, serve, visible
+from support.console import Browser, Clock, Served, run, serve, visible
+from vigie.dev.process import LOOPBACK, free_port
 from vigie.run import read_policy
 
 RULE = "many-destinations"
@@ -213,3 +215,32 @@ def test_a_history_shorter_than_a_rules_window_says_both_lengths(tried: Served) 
     page = tried.person("mina", "analyst").get("/what-if?rule=toll-fraud").text
     text = visible(page)
     assert "looks back 90 days, the history has 34" in text, text[150:700]
+
+
+def test_files_named_beside_the_policy_are_found_from_where_it_is_published(
+    sqlite: Database, clock: Clock, tmp_path: Path, tried: Served
+) -> None:
+    data, own = tried.settings.data or Path(), tmp_path / "own"
+    own.mkdir()
+    (own / "tariff.csv").write_text("prefix,per_minute_cents,setup_cents\n+336,5,\n", "utf-8")
+    (own / "policy.toml").write_text(DEFAULT_POLICY.read_text("utf-8") + '\n[numbers]\nrates = "tariff.csv"\n', "utf-8")
+    port = free_port()
+    settings = Settings(sqlite, f"http://{LOOPBACK}:{port}", data=data, policy=own / "policy.toml", now=clock)
+    served = Served(settings)
+    with run(create_app(settings), port):
+        mina, noe = served.person("mina", "analyst"), served.person("noe", "publisher")
+        text = with_keys((own / "policy.toml").read_text("utf-8"), RULE, LOWER)
+        gone = mina.post("/policies", {"text": text.replace("tariff", "gone"), "comment": "x"}, on="/policies").headers["location"]
+        mina.post(f"{gone}/check", on=gone)
+        assert f"[numbers] rates: there is no file {own / 'gone.csv'}" in mina.get(gone).text
+        draft = mina.post("/policies", {"text": text, "comment": "lower"}, on="/policies").headers["location"]
+        mina.post(f"{draft}/check", on=draft)
+        assert ended(served, mina.post(f"{draft}/shadow", on=draft).headers["location"]).state == "done"
+        assert noe.post(f"{draft}/publish", {"why": "agreed"}, on=draft).status_code == 303
+        for browser in served.browsers:
+            browser.close()
+    assert read_policy(data / "policy.toml")["numbers"]["rates"] == str(own / "tariff.csv")
+    clause = Clause(tmp_path / "next")
+    (tmp_path / "next").mkdir()
+    clause.call("101", "2027-03-01 09:00", "+33612345678", direction="outbound")
+    assert clause.judge(policy=read_policy(data / "policy.toml")).summary["accepted"] > 0
