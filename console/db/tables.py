@@ -46,6 +46,8 @@ PARTS = ("first", "second", "lead", "undo", "reinstate")
 RECEIPTS = ("applied", "failed", "refused", "stale", "held", "dry_run")
 POLICY_STATES = ("draft", "checked", "shadow", "live", "retired", "refused")
 JOB_STATES = ("queued", "running", "done", "failed", "cancelled")
+#: How a notice reached the customer.
+NOTICES = ("mail", "hand")
 OUTBOX_KINDS = ("review", "exemption", "bridge", "policy")
 
 
@@ -179,6 +181,23 @@ class ApiToken(Base):
     expires_at: Mapped[int] = _ms()
     used_at: Mapped[int | None] = _ms()
     revoked_at: Mapped[int | None] = _ms()
+
+
+class ApiWrite(Base):
+    """What a program asked to be done under a key of its own, and what it was answered; kept for a week."""
+
+    __tablename__ = "api_writes"
+    __table_args__ = (Index(None, "at"),)
+
+    token_id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), ForeignKey("api_tokens.token_id"), primary_key=True, autoincrement=False
+    )
+    key: Mapped[str] = mapped_column("write_key", String(200), primary_key=True)
+    #: Of the path and the body: the same key with another question is a mistake.
+    digest: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    answer: Mapped[dict[str, Any] | None]
+    at: Mapped[int] = _ms()
 
 
 class Audit(Base):
@@ -576,6 +595,42 @@ class Note(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.user_id"))
     at: Mapped[int] = _ms()
     text: Mapped[str]
+
+
+class Notice(Base):
+    """A notice to a customer that left or is about to: by e-mail, or by a person who said how (``address`` names the way then).
+
+    ``text`` is what went, word for word: the decision has both languages, and what it says may not be what was sent.
+    """
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        one_of("how", NOTICES),
+        one_of("language", LANGUAGES),
+        CheckConstraint("sent_at IS NULL OR cancelled_at IS NULL", name="sent_or_cancelled"),
+        Index(None, "alert_id"),
+        Index(None, "sent_at", "not_before"),
+        Index(None, "tenant", "created_at"),
+    )
+
+    notice_id: Mapped[int] = _id()
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.decision_id"))
+    alert_id: Mapped[str] = mapped_column(String(64))
+    tenant: Mapped[str] = mapped_column(String(200))
+    language: Mapped[str] = _word()
+    how: Mapped[str] = _word()
+    address: Mapped[str] = mapped_column(String(320))
+    text: Mapped[str]
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.user_id"))
+    created_at: Mapped[int] = _ms()
+    not_before: Mapped[int] = _ms()
+    sent_at: Mapped[int | None] = _ms()
+    #: The decision was taken back before it left.
+    cancelled_at: Mapped[int | None] = _ms()
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str] = mapped_column(server_default="")
+    #: A form sent twice is one notice.
+    form: Mapped[str] = mapped_column(String(64), unique=True)
 
 
 class View(Base):

@@ -1,4 +1,4 @@
-"""Tokens of programs: what they may read, on behalf of whom, until when. The database keeps a digest; the token is shown once."""
+"""Tokens of programs: what they may read and do, on behalf of whom, until when. The database keeps a digest; the token is shown once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from console.people.accounts import AccountError
 
 #: One for each thing that the API gives out.
 SCOPES = ("alerts", "decisions", "reviews", "exemptions", "receipts")
+#: What a program may do, as the person who made its token and with that person's roles.
+WRITES = ("reviews:write", "exemptions:write")
 #: So that searches for lost secrets find it, in a repository or a chat.
 MARK = "vigie_"
 DAY = 86_400_000
@@ -29,6 +31,7 @@ class Program:
     token_id: int
     name: str
     scopes: frozenset[str]
+    user_id: int
 
 
 def create(session: Session, user_id: int, name: str, scopes: Iterable[str], days: int, *, who: str, now: int, request: str = "") -> str:
@@ -38,7 +41,7 @@ def create(session: Session, user_id: int, name: str, scopes: Iterable[str], day
         AccountError: it has no name, no scope, or a life that is too long.
     """
     name, asked = " ".join(name.split())[:200], set(scopes)
-    kept = [scope for scope in SCOPES if scope in asked]
+    kept = [scope for scope in (*SCOPES, *WRITES) if scope in asked]
     if not name:
         raise AccountError("people.name_missing")
     if not kept:
@@ -62,7 +65,7 @@ def find(session: Session, token: str, now: int) -> tuple[Program, bool] | None:
     row = session.scalar(query.where(ApiToken.revoked_at.is_(None), ApiToken.expires_at > now))
     if row is None:
         return None
-    return Program(row.token_id, row.name, frozenset(row.scopes)), row.used_at is None or now - row.used_at >= SEEN_EVERY
+    return Program(row.token_id, row.name, frozenset(row.scopes), row.user_id), row.used_at is None or now - row.used_at >= SEEN_EVERY
 
 
 def used(session: Session, token_id: int, now: int) -> None:

@@ -14,6 +14,14 @@ def _time(at: int | None) -> str | None:
     return None if at is None else format_time(at)
 
 
+class Seen(BaseModel):
+    """What a review of an alert names, so that it is refused when something newer stands."""
+
+    update: int
+    epoch: int
+    sequence: int
+
+
 class Alert(BaseModel):
     """An alert: what detection said last, and where its review stands."""
 
@@ -43,15 +51,17 @@ class Alert(BaseModel):
     superseded_by: str | None
     policy_version: str
     statement: dict[str, Any] | None = Field(None, description="The alert as the contracts have it; of one alert alone.")
+    seen: Seen | None = Field(None, description="What a review has to name; of one alert alone.")
 
     @classmethod
-    def of(cls, row: tables.Alert, whole: bool = False) -> Alert:
-        """From its row; ``whole`` adds the statement."""
+    def of(cls, row: tables.Alert, whole: bool = False, stands: tuple[int, int] = (0, 0)) -> Alert:
+        """From its row; ``whole`` adds the statement, and where the record of its licence ``stands``."""
         names = "alert_id tenant licence rule clause level mode state update measured limit unit summary money_at_risk_cents"
         more = "money_if_wrong_cents expected_loss_cents status verdict superseded_by policy_version"
         times = {name: _time(getattr(row, name)) for name in ("crossed_at", "issued_at", "received_at", "due_at", "decided_at")}
         plain = {name: getattr(row, name) for name in f"{names} {more}".split()}
-        return cls.model_validate({**plain, **times, "statement": row.statement if whole else None})
+        seen = Seen(update=row.update, epoch=stands[0], sequence=stands[1]) if whole else None
+        return cls.model_validate({**plain, **times, "statement": row.statement if whole else None, "seen": seen})
 
 
 class Decision(BaseModel):

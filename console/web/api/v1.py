@@ -1,5 +1,8 @@
 """``/api/v1``: alerts, decisions, reviews, exemptions and receipts, for programs with a token (``Authorization: Bearer vigie_…``).
 
+A program reads what its token's scopes name, and with ``reviews:write`` and ``exemptions:write`` judges and exempts as the person who
+made the token, who answers for it in the audit log. Errors are ``application/problem+json``.
+
 Lists go from the oldest to the newest, so that a program that keeps ``next`` reads each thing once and finds what is new later.
 """
 
@@ -21,9 +24,11 @@ from console.db import tables
 from console.people import tokens
 from console.people.limits import API
 from console.people.tokens import Program
+from console.review import second
 from console.web.access import NotSignedIn, Reading, house, now, request_id
 from console.web.api import models
 from console.web.api.csv_cells import lines
+from console.web.api.problems import problem
 
 router = APIRouter(prefix="/api/v1")
 pages = APIRouter()
@@ -38,10 +43,10 @@ class ScopeMissing(Exception):
         self.scope = scope
 
 
-async def scope_missing(_: Request, error: Exception) -> Response:
+async def scope_missing(request: Request, error: Exception) -> Response:
     """The answer to it."""
     assert isinstance(error, ScopeMissing)
-    return JSONResponse({"error": "scope_missing", "scope": error.scope}, 403)
+    return problem(request, 403, "scope_missing", scope=error.scope)
 
 
 # Describes the header in OpenAPI; what it says is checked here, with one answer for whatever is wrong.
@@ -125,7 +130,8 @@ def alert(session: Reading, alert_id: str) -> models.Alert:
     row = session.get(tables.Alert, alert_id)
     if row is None:
         raise HTTPException(404)
-    return models.Alert.of(row, whole=True)
+    record = second.standing(session, row)
+    return models.Alert.of(row, whole=True, stands=(record.epoch, record.sequence) if record is not None else (0, 0))
 
 
 @router.get("/decisions", dependencies=[Depends(scope("decisions"))])
@@ -184,7 +190,7 @@ def export(request: Request, session: Session, at: int, who: str, tenant: str | 
 
 
 def _csv(request: Request, tenant: str | None, rule: str | None, status: str | None) -> Response:
-    columns = [name for name in models.Alert.model_fields if name != "statement"]
+    columns = [name for name in models.Alert.model_fields if name not in ("statement", "seen")]
     database = house(request).settings.database
 
     def rows() -> Iterator[dict[str, Any]]:

@@ -71,4 +71,13 @@ def alerts_csv(
 def _page(request: Request, session: Session, at: int, status: int = 200, *, token: str = "", error: str = "") -> Response:
     query = select(ApiToken, User).join(User).order_by(ApiToken.revoked_at.is_not(None), ApiToken.created_at.desc())
     rows = [(row, user) for row, user in session.execute(query)]
-    return page(request, "tokens.html", status, rows=rows, scopes=tokens.SCOPES, longest=tokens.LONGEST_DAYS, token=token, error=error)
+    return page(
+        request,
+        "tokens.html",
+        status,
+        rows=rows,
+        scopes=(*tokens.SCOPES, *tokens.WRITES),
+        longest=tokens.LONGEST_DAYS,
+        token=token,
+        error=error,
+    )
