@@ -13,6 +13,7 @@ COPY detectors detectors
 COPY models models
 COPY pbx pbx
 COPY policies policies
+COPY recipes recipes
 COPY streams streams
 COPY vigie vigie
 RUN python -m venv /opt/vigie \

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from console import outbox
+from console.review import lapse
 from console.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def _append(path: Path, lines: list[str]) -> None:
 
 
 class FileSender:
-    """Looks into the outbox in a thread of its own, from ``start`` to ``stop``."""
+    """Looks into the outbox, and for what ends by its time, in a thread of its own, from ``start`` to ``stop``."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -70,6 +71,7 @@ class FileSender:
             stopping = self._stop.wait(EVERY_S)
             try:
                 send(self._settings)
+                lapse.run(self._settings.database, self._settings.now())
             except Exception:
                 # The rows are still there, and the next look tries again: a full disk is no reason to lose a decision.
                 log.exception("reviews could not be written to %s", self._settings.data)

@@ -25,6 +25,7 @@ from console.db.engine import Database
 from console.db.tables import Position
 from console.errors import ConsoleError
 from console.fetched import Fetched, take
+from console.review import lapse
 from console.settings import Settings
 from streams.partition import partition_of
 
@@ -124,6 +125,7 @@ class Live:
                     watched = now
                     with self._settings.database.writing() as session:
                         receipts.alarm(session, now)
+                    lapse.run(self._settings.database, now)
         finally:
             self._caught_up.clear()
             consumer.close()

@@ -141,10 +141,40 @@ def suspensions(session: Session, records: Iterable[Record], now: int) -> None:
         if standing is None:
             session.add(Suspension(**shared))
         elif (standing.epoch, standing.sequence) < (record["epoch"], record["sequence"]):
+            for cause, _ in lapsed(standing.body, record):
+                if (alert := session.get(Alert, cause["alert_id"])) is not None and alert.status not in ("second", "disagreed"):
+                    give_back(alert, now)
             for name, value in shared.items():
                 setattr(standing, name, value)
         session.flush()
         deadlines(session, record, now)
+
+
+def lapsed(before: Record, after: Record) -> list[tuple[Record, str]]:
+    """Causes of a licence's record that ended by themselves in the next one, in whole or in part, each with the word of its end.
+
+    ``until`` is the day that a person set, ``review_by`` the deadline by which nobody had judged.
+    """
+    found = []
+    for cause in before["causes"]:
+        # Detection ends a cause in the instant of its deadline; what happens to it later has another reason.
+        word = next((name for name in ("until", "review_by") if cause.get(name) and cause[name] == after["issued_at"]), None)
+        if word is None:
+            continue
+        left = [one for one in after["causes"] if (one["alert_id"], one["decided_by"]) == (cause["alert_id"], cause["decided_by"])]
+        if not left or not set(cause["restrictions"]) <= set(left[0]["restrictions"]):
+            found.append((cause, word))
+    return found
+
+
+def give_back(alert: Alert, now: int) -> None:
+    """What an alert waited for has come: a person looks again, unless detection has ended it meanwhile."""
+    if alert.state == "open":
+        # Nobody who let a deadline pass gets another one.
+        alert.due_at = alert.due_at if alert.verdict is None else now + DUE[alert.level]
+        alert.status = "expired"
+    elif alert.status in SETTLED:
+        alert.status = "closed"
 
 
 def deadlines(session: Session, record: Record, now: int) -> None:

@@ -85,6 +85,7 @@ def console(
             where,
             data=data,
             kafka=kafka,
+            prefix=prefix,
             policy=policy,
             geo=geo,
             history=tuple(history or ()),

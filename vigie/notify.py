@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,10 +20,17 @@ from streams.errors import UsageError
 from vigie.console import Url
 from vigie.run import exit_status
 
+if TYPE_CHECKING:
+    from console.notify.pulse import Pulse
+
 
 def notify(
     config: Annotated[Path, typer.Option("--config", help="TOML file: who is told what (docs/notify.md).", show_default=False)],
     database: Url = None,
+    metrics_host: Annotated[str, typer.Option("--metrics-host", help="Address of /metrics, /health and /ready.")] = "127.0.0.1",
+    metrics_port: Annotated[
+        int, typer.Option("--metrics-port", min=0, max=65_535, help="Port of /metrics, /health and /ready; 0 for none.")
+    ] = 0,
 ) -> None:
     """Tell people by e-mail or webhook of automatic restrictions, open circuit breakers and missing receipts; SIGTERM or Ctrl-C ends it."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
@@ -37,6 +45,7 @@ def notify(
         from console.db.engine import open_database
         from console.db.migrate import migrate
         from console.notify.config import load
+        from console.notify.pulse import Pulse
         from console.notify.sending import run
 
         read, secrets = load(config)
@@ -44,10 +53,27 @@ def notify(
         signal.signal(signal.SIGINT, stop)
         if database is None:
             raise UsageError("give --database URL, that of the console whose news it tells")
-        with closing(open_database(database)) as there:
+        pulse = Pulse()
+        with closing(open_database(database)) as there, _served(pulse, metrics_host, metrics_port):
             migrate(there)
             typer.echo(f"telling of {', '.join(sorted({kind for route in read.routes for kind in route.on}))}; Ctrl-C stops it")
-            run(there, read, secrets, stopping)
+            run(there, read, secrets, stopping, pulse)
     except VigieError as error:
         Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(exit_status(error)) from None
+
+
+@contextmanager
+def _served(pulse: Pulse, host: str, port: int) -> Iterator[None]:
+    from streams.live.metrics import serve
+
+    try:
+        server = serve(host, port, pulse.registry, pulse.health, pulse.ready) if port else None
+    except OSError as error:
+        raise UsageError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another --metrics-port") from None
+    try:
+        yield
+    finally:
+        if server is not None:
+            server.shutdown()
+            server.server_close()

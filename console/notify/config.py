@@ -7,6 +7,7 @@
     host = "smtp.example"
     port = 587
     from = "vigie@example.com"
+    reply_to = "support@example.com"       # where customers answer a notice, if not to "from"
     tls = "starttls"                       # or "tls", or "none"
     login = "vigie"
     password_file = "/run/secrets/smtp"
@@ -64,6 +65,8 @@ class Mail(_Part):
     host: str
     port: int = Field(587, ge=1, le=65_535)
     from_: str = Field(alias="from")
+    #: Where customers answer a notice, if not to ``from``.
+    reply_to: str = ""
     tls: Literal["starttls", "tls", "none"] = "starttls"
     login: str = ""
     password_file: Path | None = None

@@ -6,8 +6,6 @@ import hashlib
 import hmac
 import json
 import logging
-import smtplib
-import ssl
 import threading
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -17,35 +15,37 @@ import httpx2
 
 from console.db.engine import Database
 from console.db.tables import Notification
-from console.notify import happenings
+from console.notify import happenings, letters, mail
 from console.notify.config import Channel, Config, Mail, Secrets
+from console.notify.mail import ANSWER_S, post
+from console.notify.pulse import Pulse
 from console.settings import wall_clock
 from console.web.words import Words
 from streams.times import format_time
 
 log = logging.getLogger(__name__)
-#: What a server has to answer in; a claim lasts longer than all tries of one block.
-ANSWER_S = 10.0
+#: A claim lasts longer than all tries of one block.
 LEASE_MS = 300_000
 BLOCK = 20
 #: Between two tries: 10 s, doubled up to 10 minutes.
 RETRY_MS, LONGEST_MS = 10_000, 600_000
 LOOK_S = 2.0
-FAILURES = (OSError, smtplib.SMTPException, httpx2.HTTPError, httpx2.InvalidURL)
+FAILURES = (*mail.FAILURES, httpx2.HTTPError, httpx2.InvalidURL)
 
 
-def run(database: Database, config: Config, secrets: Secrets, stopping: threading.Event) -> None:
+def run(database: Database, config: Config, secrets: Secrets, stopping: threading.Event, pulse: Pulse) -> None:
     """Look, write and send until told to stop."""
     while not stopping.is_set():
         try:
-            turn(database, config, secrets, wall_clock())
+            turn(database, config, secrets, wall_clock(), pulse)
+            pulse.beat()
         except Exception:
             # Databases come back; a notifier that ended would be found out on the day it was needed.
             log.exception("a turn failed; trying again")
         stopping.wait(LOOK_S)
 
 
-def turn(database: Database, config: Config, secrets: Secrets, now: int) -> int:
+def turn(database: Database, config: Config, secrets: Secrets, now: int, pulse: Pulse | None = None) -> int:
     """One look: new messages are written, and what is due is sent. Returns how many were."""
     with database.writing() as session:
         happenings.plan(session, config, now)
@@ -54,6 +54,8 @@ def turn(database: Database, config: Config, secrets: Secrets, now: int) -> int:
     done = 0
     for row in rows:
         error = _try(row, config, secrets)
+        if pulse is not None:
+            pulse.tried(error)
         with database.writing() as session:
             kept = session.get_one(Notification, row.notification_id)
             kept.error = error[:500]
@@ -63,7 +65,7 @@ def turn(database: Database, config: Config, secrets: Secrets, now: int) -> int:
             else:
                 kept.sent_at = now
                 done += 1
-    return done
+    return done + letters.turn(database, config, secrets, now)
 
 
 def _try(row: Notification, config: Config, secrets: Secrets) -> str:
@@ -73,7 +75,7 @@ def _try(row: Notification, config: Config, secrets: Secrets) -> str:
     try:
         if channel.kind == "email":
             assert config.mail is not None
-            _mail(config.mail, secrets.mail, _letter(row, config, channel, config.mail))
+            post(config.mail, secrets.mail, _letter(row, config, channel, config.mail))
         else:
             _hook(channel, secrets.hooks.get(row.channel), row, config)
     except FAILURES as error:
@@ -86,8 +88,11 @@ def texts(row: Notification, config: Config) -> tuple[str, list[str]]:
     words = Words(config.language, "Europe/Paris")
     body = row.body
     rule = words.rule(row.rule) if row.rule else ""
+    # Words of the contracts become words of the reader; a count and a name stay.
+    table = {"restriction": "review.restriction", "receipt": "notify.states"}.get(row.kind, "")
+    detail = ", ".join(words.known(table, one) for one in body["detail"].split(", "))
     title = words.t(f"notify.{row.kind}.title", subject=body["subject"], rule=rule)
-    lines = [words.t(f"notify.{row.kind}.text", subject=body["subject"], rule=rule, detail=body["detail"], time=words.clock(body["at"]))]
+    lines = [words.t(f"notify.{row.kind}.text", subject=body["subject"], rule=rule, detail=detail, time=words.clock(body["at"]))]
     if row.step:
         title = words.t("notify.again", title=title)
         lines.append(words.t("notify.nobody"))
@@ -117,21 +122,6 @@ def _letter(row: Notification, config: Config, channel: Channel, mail: Mail) -> 
     letter["Auto-Submitted"] = "auto-generated"
     letter.set_content("\n\n".join(lines) + "\n")
     return letter
-
-
-def _mail(mail: Mail, password: str, letter: EmailMessage) -> None:
-    context = ssl.create_default_context()
-    server: smtplib.SMTP
-    if mail.tls == "tls":
-        server = smtplib.SMTP_SSL(mail.host, mail.port, timeout=ANSWER_S, context=context)
-    else:
-        server = smtplib.SMTP(mail.host, mail.port, timeout=ANSWER_S)
-    with server:
-        if mail.tls == "starttls":
-            server.starttls(context=context)
-        if mail.login:
-            server.login(mail.login, password)
-        server.send_message(letter)
 
 
 def _hook(channel: Channel, key: bytes | None, row: Notification, config: Config) -> None:

@@ -11,6 +11,7 @@ from console.plots.facts import Facts, entries, said
 from console.plots.pen import Pen
 from console.plots.plot import Plot
 from console.plots.rules.abroad import abroad
+from console.plots.rules.anomaly import anomaly
 from console.plots.rules.bothering import harassment, mass_sending
 from console.plots.rules.dialling import autodial, call_centre, gateway
 from console.plots.rules.spending import long_call, many_destinations, paid_destination, toll_fraud, wangiri
@@ -22,6 +23,7 @@ RULES: dict[str, Callable[[Pen], None]] = {
     "abroad-stay": abroad,
     "abroad-total": abroad,
     "account-takeover": account_takeover,
+    "anomaly": anomaly,
     "autodial": autodial,
     "call-centre": call_centre,
     "gateway": gateway,

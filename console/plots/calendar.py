@@ -60,7 +60,7 @@ def calendar(frame: Frame, runs: Sequence[Run], end: date, crossing: date | None
             drawing.text(x, _TOP - 6, name, "plot-tick")
             free = x + width_of(name) + 6
     if crossing is not None and start <= crossing <= end:
-        _cross(drawing, place(crossing), wide, high, words("crossed_on", day=crossing.isoformat()))
+        _cross(drawing, place(crossing), wide, high, words("crossed_on", day=f"{words.day(crossing)} {crossing.year}"))
     _legend(drawing, words, runs, classes)
     return finished(frame, drawing, *_rows(words, runs, crossing))
 
@@ -95,7 +95,7 @@ def strip(frame: Frame, runs: Sequence[Run], end: date, crossing: date | None) -
             drawing.text(x_of(month) + 2, top - 6, words.month(month), "plot-tick")
         month = (month + timedelta(days=32)).replace(day=1)
     if crossing is not None and start <= crossing <= end:
-        x, text = x_of(crossing), words("crossed_on", day=crossing.isoformat())
+        x, text = x_of(crossing), words("crossed_on", day=f"{words.day(crossing)} {crossing.year}")
         drawing.line(x, top - 2, x, top + high + 26, "plot-limit")
         half = width_of(text, bold=True) / 2
         drawing.text(min(max(x, half), drawing.width - half), top + high + 38, text, "plot-limit-label", "middle")

@@ -48,6 +48,10 @@ class Words:
             known = known.replace("#", value, 1)
         return str(known)
 
+    def knows(self, text: str) -> bool:
+        """Whether a text of the facts has words of its own in this language."""
+        return _NUMBER.sub("#", text) in self._texts["facts"]
+
     def count(self, value: int) -> str:
         """A whole number.
 

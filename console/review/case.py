@@ -16,6 +16,7 @@ from console.db.tables import (
     Lease,
     Licence,
     Note,
+    Notice,
     Outbox,
     Receipt,
     Reveal,
@@ -26,7 +27,8 @@ from console.db.tables import (
     User,
 )
 from console.people.person import Person
-from console.review import deciding, second
+from console.review import deciding, looking, second
+from console.taking import lapsed
 
 SIMILAR = 5
 PAST = 5
@@ -64,6 +66,10 @@ class Case:
     blind: bool
     judged: bool
     restored_ms: int | None
+    #: The person's own lease ran out.
+    lapsed: bool
+    #: Who opened it first; left out while a blind opinion is asked for.
+    opened: looking.Opened | None
 
 
 def read(session: Session, alert: Alert, person: Person, now: int) -> Case:
@@ -73,12 +79,13 @@ def read(session: Session, alert: Alert, person: Person, now: int) -> Case:
     # A disagreement is settled with both views on the table; a second opinion is given without the first.
     blind = alert.status == "second" and not judged
     lease = session.get(Lease, alert.alert_id)
+    ran_out = lease is not None and lease.expires_at <= now and lease.user_id == person.user_id
     if lease is not None and lease.expires_at <= now:
         lease = None
     holder = session.get(User, lease.user_id) if lease is not None else None
     # What was taken back counts, too: the first person judges again, and mostly alike.
     since = select(Decision.decision_id).where(Decision.alert_id == alert.alert_id, Decision.at > (alert.decided_at or 0))
-    entries = _timeline(session, alert, set(session.scalars(since)) if blind else set())
+    entries = _timeline(session, alert, set(session.scalars(since)) if blind else set(), now)
     return Case(
         alert=alert,
         tenant=session.get(Tenant, alert.tenant),
@@ -98,6 +105,8 @@ def read(session: Session, alert: Alert, person: Person, now: int) -> Case:
         blind=blind,
         judged=judged,
         restored_ms=_restored(session, alert),
+        lapsed=ran_out,
+        opened=None if blind else looking.first(session, [alert.alert_id]).get(alert.alert_id),
     )
 
 
@@ -123,7 +132,7 @@ def _similar(session: Session, alert: Alert) -> Sequence[Alert]:
     return session.scalars(query).all()
 
 
-def _timeline(session: Session, alert: Alert, hidden: set[str]) -> list[Entry]:
+def _timeline(session: Session, alert: Alert, hidden: set[str], now: int) -> list[Entry]:
     people = {row.user_id: row.name for row in session.execute(select(User.user_id, User.name))}
     found: list[Entry] = []
     said = session.execute(
@@ -146,10 +155,28 @@ def _timeline(session: Session, alert: Alert, hidden: set[str]) -> list[Entry]:
     found += [Entry(sent_at, "sent", "", {"action": action}) for sent_at, action in left if sent_at is not None]
     if alert.licence is not None:
         scope = {"tenant": alert.tenant, "licence": alert.licence}
-        for record in session.scalars(select(SuspensionRecord).filter_by(**scope)):
+        before: SuspensionRecord | None = None
+        for record in session.scalars(
+            select(SuspensionRecord).filter_by(**scope).order_by(SuspensionRecord.epoch, SuspensionRecord.sequence)
+        ):
             found.append(Entry(record.issued_at, f"record_{record.state}", "", {"restrictions": record.restrictions}))
+            ends = lapsed(before.body, record.body) if before is not None else []
+            found += [Entry(record.issued_at, f"lapsed_{word}", "", {}) for cause, word in ends if cause["alert_id"] == alert.alert_id]
+            before = record
         for receipt in session.scalars(select(Receipt).filter_by(**scope)):
             found.append(Entry(receipt.applied_at, "receipt", receipt.pbx, {"status": receipt.status}, receipt.detail))
+    for one in session.scalars(select(Exemption).where(Exemption.alert_id == alert.alert_id)):
+        found.append(Entry(one.created_at, "exempted", one.author, {"day": one.to_at}, one.reason))
+        if one.revoked_at is not None:
+            found.append(Entry(one.revoked_at, "exemption_revoked", one.revoked_by or "", {}))
+        elif one.to_at <= now:
+            found.append(Entry(one.to_at, "exemption_ended", "", {}))
+    if alert.watch_until is not None and alert.watch_until <= now:
+        found.append(Entry(alert.watch_until, "watched", "", {}))
+    for told in session.scalars(select(Notice).where(Notice.alert_id == alert.alert_id, Notice.cancelled_at.is_(None))):
+        what = "notice_by_hand" if told.how == "hand" else "notice_waits" if told.sent_at is None else "notice_sent"
+        values = {"address": told.address, "language": told.language}
+        found.append(Entry(told.sent_at or told.created_at, what, people.get(told.user_id, ""), values))
     for note in session.scalars(select(Note).where(Note.alert_id == alert.alert_id)):
         found.append(Entry(note.at, "note", people.get(note.user_id, ""), {}, note.text))
     for reveal in session.scalars(select(Reveal).where(Reveal.alert_id == alert.alert_id)):

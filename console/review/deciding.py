@@ -10,15 +10,16 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from console.db.tables import Alert, Decision, Outbox, Suspension, User
 from console.people.person import Person
-from console.review import leases, messages, second
-from console.review.errors import Incomplete, NotYours, Stale, TooLate
+from console.review import leases, looking, messages, second
+from console.review.errors import Incomplete, NotYours, Over, Stale, TooLate
 from console.review.messages import UNDO_MS
 from console.taking import Losses
 from detectors.decisions import LADDER
@@ -29,6 +30,8 @@ REASONS = ("clear", "explained", "agreed_use", "weak_evidence", "technical", "as
 DEFAULTS = {"restrict": ("paid", "international"), "suspend": ("outgoing",)}
 OF_ACTION = {"restrict": ("paid", "international", "prefixes"), "suspend": ("paid", "international", "prefixes", "outgoing", "credentials")}
 FIELDS = ("status", "verdict", "decided_at", "decided_update", "watch_until", "due_at")
+#: A set's reviews wait for the end of its job, which says when they leave; if the console dies before, they leave after this long.
+HELD_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,6 @@ class Judgement:
     until: int | None = None
     note: str = ""
     notice: dict[str, str] | None = None
-    opened: tuple[str, ...] = field(default=())
     seconds: int | None = None
 
 
@@ -98,11 +100,34 @@ def round_of(session: Session, alert: Alert) -> list[Decision]:
     return [row for row in standing_decisions(session, alert.alert_id) if row.part != "reinstate" and row.at > (alert.decided_at or 0)]
 
 
-def decide(session: Session, person: Person, alert_id: str, token: str, asked: Judgement, *, now: int, files: bool) -> Decision:
+def decide(
+    session: Session,
+    person: Person,
+    alert_id: str,
+    token: str,
+    asked: Judgement,
+    *,
+    now: int,
+    files: bool,
+    bulk: str | None = None,
+    sighted: bool = False,
+) -> Decision:
     """Take a judgement: as the first one, or as the second or the lead's where the alert waits for that.
+
+    Args:
+        session: a writing one.
+        person: who judges.
+        alert_id: the alert, in their hands by a lease with this ``token``.
+        token: the lease's.
+        asked: what they filled in.
+        now: milliseconds UTC.
+        files: whether the console shows results of a run over files.
+        sighted: the person could read what others judged, so a second opinion is not blind.
+        bulk: the set that the alert is judged in (``console.review.bulk``), whose job sees to what every set needs once.
 
     Raises:
         LeaseLost: the alert is not in this person's hands.
+        Over: another alert took it in, or detection withdrew it.
         Stale: a newer statement or restriction stands than the screen showed.
         NotYours: the person has judged this round already, or only a lead can.
         Incomplete: something is missing.
@@ -111,6 +136,8 @@ def decide(session: Session, person: Person, alert_id: str, token: str, asked: J
     if again is not None:
         return again
     alert = leases.held(session, alert_id, person.user_id, token, now)
+    if alert.superseded_by is not None or alert.state == "withdrawn":
+        raise Over("nothing is left to judge")
     asked = checked(alert, asked, now)
     record = second.standing(session, alert)
     stands = (record.epoch, record.sequence) if record is not None else (0, 0)
@@ -122,19 +149,20 @@ def decide(session: Session, person: Person, alert_id: str, token: str, asked: J
     if alert.status == "disagreed" and not person.may("lead"):
         raise NotYours("a disagreement is settled by a lead")
     if alert.status == "second" and under_way:
-        made = _second(session, person, alert, under_way[-1], asked, now, files)
+        made = _second(session, person, alert, under_way[-1], asked, now, files, blind=not sighted)
     elif alert.status == "disagreed" and (agreed := [row for row in under_way if _alike(row, asked)]):
-        made = _second(session, person, alert, agreed[-1], asked, now, files)
+        made = _second(session, person, alert, agreed[-1], asked, now, files, blind=False)
     else:
         part = "lead" if alert.status == "disagreed" else "first"
         made = _row(session, person, alert, asked, part, now)
+        made.bulk_id, made.weak = bulk, bulk is not None
         made.needs_second = " ".join(second.needed(session, alert, asked.action, asked.restrictions))
         session.add(made)
         session.flush()
         if made.needs_second:
             alert.status = "second"
         else:
-            _settle(session, alert, made, person.login, None, now, files)
+            _settle(session, alert, made, person.login, None, now, files, bulk is not None)
     leases.release(session, alert_id, person.user_id)
     return made
 
@@ -161,7 +189,7 @@ def _row(session: Session, person: Person, alert: Alert, asked: Judgement, part:
         seen_epoch=asked.seen_epoch,
         seen_sequence=asked.seen_sequence,
         evidence_hash=hashlib.sha256(json.dumps(alert.statement, separators=(",", ":")).encode()).hexdigest(),
-        opened=list(asked.opened),
+        opened=looking.looked_at(session, alert.alert_id, person.user_id, now),
         seconds=asked.seconds,
         before={name: getattr(alert, name) for name in FIELDS},
         form=asked.form,
@@ -173,9 +201,11 @@ def _alike(row: Decision, asked: Judgement) -> bool:
     return (row.verdict, row.action, list(row.restrictions)) == (asked.verdict, asked.action, list(asked.restrictions))
 
 
-def _second(session: Session, person: Person, alert: Alert, first: Decision, asked: Judgement, now: int, files: bool) -> Decision:
+def _second(
+    session: Session, person: Person, alert: Alert, first: Decision, asked: Judgement, now: int, files: bool, *, blind: bool
+) -> Decision:
     made = _row(session, person, alert, asked, "second", now)
-    made.second_of, made.first_by, made.blind = first.decision_id, first.user_id, alert.status == "second"
+    made.second_of, made.first_by, made.blind = first.decision_id, first.user_id, blind
     session.add(made)
     session.flush()
     if _alike(first, asked):
@@ -190,16 +220,32 @@ def _login(session: Session, decision: Decision) -> str:
     return session.get_one(User, decision.user_id).login
 
 
-def _settle(session: Session, alert: Alert, decision: Decision, login: str, by: Decision | None, now: int, files: bool) -> None:
+def told(decision: Decision) -> dict[str, Any]:
+    """What the audit log says of a decision; of a second one also whether its author saw the first."""
+    names = ("decision_id", "part", "verdict", "action", "restrictions", "reason")
+    said = {name: getattr(decision, name) for name in names}
+    if decision.part == "second":
+        said |= {"second_of": decision.second_of, "blind": bool(decision.blind)}
+    return {**said, "bulk": decision.bulk_id} if decision.bulk_id else said
+
+
+def _settle(
+    session: Session, alert: Alert, decision: Decision, login: str, by: Decision | None, now: int, files: bool, in_bulk: bool = False
+) -> None:
     alert.status = "watch" if decision.action == "watch" else "decided"
     alert.verdict, alert.decided_at, alert.decided_update = decision.verdict, max(decision.at, by.at if by else 0), alert.update
     alert.watch_until = decision.until if decision.action == "watch" else None
-    messages.review(session, alert, decision, login, now=now, not_before=now + UNDO_MS, files=files, second=by)
-    Losses(session, now).refresh(session, alert.rule)
+    leaves = now + (HELD_MS if in_bulk else UNDO_MS)
+    messages.review(session, alert, decision, login, now=now, not_before=leaves, files=files, second=by)
+    if not in_bulk:
+        Losses(session, now).refresh(session, alert.rule)
 
 
-def undo(session: Session, person: Person, decision_id: str, *, now: int) -> Alert:
+def undo(session: Session, person: Person, decision_id: str, *, now: int, bulk_until: int | None = None) -> Alert:
     """Take back one's own decision, within ten seconds: a row that cancels it, and a message that never leaves.
+
+    The alert is in its author's hands again. ``bulk_until`` ends the time of a decision taken in a set: ten seconds after the last one
+    of them, and nobody's hands take a whole set back.
 
     Raises:
         TooLate: it has left, another person has judged since, or the ten seconds are over.
@@ -210,7 +256,7 @@ def undo(session: Session, person: Person, decision_id: str, *, now: int) -> Ale
     alert = leases.lock(session, row.alert_id)
     assert alert is not None
     decisions = standing_decisions(session, alert.alert_id)
-    if not decisions or decisions[-1].decision_id != decision_id or now >= row.at + UNDO_MS:
+    if not decisions or decisions[-1].decision_id != decision_id or now >= (bulk_until or row.at + UNDO_MS):
         raise TooLate("ten seconds are over, or another person has judged since")
     named = (Outbox.decision_id == decision_id) | (Outbox.second_id == decision_id)
     here = named, Outbox.cancelled_at.is_(None)
@@ -255,8 +301,9 @@ def undo(session: Session, person: Person, decision_id: str, *, now: int) -> Ale
     for name, value in (row.before or {}).items():
         setattr(alert, name, value)
     session.flush()
-    Losses(session, now).refresh(session, alert.rule)
-    leases.take(session, alert.alert_id, person.user_id, now)
+    if bulk_until is None:
+        Losses(session, now).refresh(session, alert.rule)
+        leases.take(session, alert.alert_id, person.user_id, now)
     return alert
 
 

@@ -29,6 +29,12 @@ class NotYours(ReviewError):
     key = "not_yours"
 
 
+class Over(ReviewError):
+    """Another alert took this one in, or detection withdrew it."""
+
+    key = "over"
+
+
 class TooLate(ReviewError):
     """The ten seconds are over, or the review has left."""
 

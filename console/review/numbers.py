@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import msgspec
 
 _NUMBER = re.compile(r"(?<![\w.:-])(\+?\d{2,11})\d{4}(?![\w.:-])")
 HIDDEN = "••••"
+#: Where an event says numbers, the likeliest first.
+NUMBERS = ("callee_e164", "callee", "caller", "presented")
 
 
 def masked(value: Any) -> Any:
@@ -29,25 +32,61 @@ def masked(value: Any) -> Any:
     return value
 
 
-def find(inputs: Iterable[Path], src: str) -> str | None:
-    """The number that an evidence item hides, from the event of that id in a run's inputs; ``None``: the event is no longer there."""
+def find(inputs: Iterable[Path], src: str, shown: str) -> str | None:
+    """The number that an evidence item shows as ``shown``, from the event of that id in a run's inputs.
+
+    ``None``: the event is no longer there.
+    """
     needle = f'"{src}"'.encode()
     for path in inputs:
         if not path.is_file():
             continue
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
             for line in lines:
-                if needle in line and (number := _number_of(line, src)):
+                if needle in line and (number := whole(line, shown, src)):
                     return number
     return None
 
 
-def _number_of(line: bytes, src: str) -> str | None:
+def whole(line: bytes, shown: str, ident: str | None = None) -> str | None:
+    """The number that evidence shows as ``shown``, from the line of its event.
+
+    A line says numbers as they were dialled, evidence as the world writes them: the four digits that are hidden are the same, and
+    those before them tell which number of the line it is, and that it is this line at all (a topic that was made anew has other
+    records at the same places).
+
+    Args:
+        line: an event of the contracts, as its producer wrote it.
+        shown: the number with its last digits hidden.
+        ident: what the event's id must be; None: any.
+
+    >>> whole(b'{"caller":"0145678901","callee":"0 06 12 34 56 78"}', "+3361234••••")
+    '+33612345678'
+    >>> whole(b'{"direction":"inbound","caller":"+23761234567","callee":"0145678901"}', "+2376123••••")
+    '+23761234567'
+    >>> whole(b'{"callee":"0712345678"}', "+3361239••••") is None
+    True
+    """
     try:
         event = msgspec.json.decode(line)
     except msgspec.MsgspecError:
         return None
-    if not isinstance(event, dict) or event.get("id") != src:
+    if not isinstance(event, dict) or (ident is not None and event.get("id") != ident):
         return None
-    other = "caller" if event.get("direction") == "inbound" else "callee"
-    return str(event.get(f"{other}_e164") or event.get(other) or "") or None
+    if not shown.endswith(HIDDEN):
+        # A short number: nothing of it is hidden.
+        return shown or None
+    known = re.sub(r"\D", "", shown)
+    best, last = 0, ""
+    for name in NUMBERS:
+        digits = re.sub(r"\D", "", str(event.get(name) or "").partition("@")[0])
+        alike = _alike(digits[:-4], known)
+        # A beginning may differ (0, 00 33, the digit for an outside line); what stands before the hidden digits may not.
+        if alike >= min(3, len(known)) and alike > best:
+            best, last = alike, digits[-4:]
+    return shown.removesuffix(HIDDEN) + last if last else None
+
+
+def _alike(one: str, other: str) -> int:
+    """How many digits two numbers have in common, from their ends."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(reversed(one), reversed(other), strict=False)))

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, not_, or_, select
 from sqlalchemy.orm import Session, aliased, load_only
 
-from console.db.tables import WAITING, Alert, Decision, Lease, Statement, User
+from console.db.tables import WAITING, Alert, Decision, Lease, Statement, Suspension, User
 from console.people.person import Person
-from console.review import leases
+from console.review import leases, looking
 
 #: Rows of a page: about three screens at 1366×768.
 ROWS = 100
@@ -23,6 +23,7 @@ POINTS = 24
 SHOWN = (
     Alert.alert_id, Alert.tenant, Alert.licence, Alert.rule, Alert.clause, Alert.level, Alert.measured, Alert.limit, Alert.unit,
     Alert.crossed_at, Alert.money_at_risk_cents, Alert.expected_loss_cents, Alert.due_at, Alert.status,
+    Alert.update, Alert.watch_until,
 )  # fmt: skip
 
 
@@ -55,6 +56,10 @@ class Page:
     per_rule: Sequence[tuple[str, int]]
     holders: dict[str, str]
     courses: dict[str, list[int]]
+    #: Who opened each first; left out of those that wait for a blind opinion.
+    opened: dict[str, looking.Opened]
+    #: Place of the record that stands on each alert's licence (epoch, sequence).
+    standing: dict[str, tuple[int, int]]
 
 
 def waiting() -> ColumnElement[bool]:
@@ -63,7 +68,8 @@ def waiting() -> ColumnElement[bool]:
 
 
 def _asked(filters: Filters, person: Person, now: int, but: str = "") -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [waiting()]
+    # On watch nobody has to do anything, and may all the same.
+    found: list[ColumnElement[bool]] = [Alert.status == "watch" if filters.status == "watch" else waiting()]
     for name in ("rule", "level", "tenant", "status"):
         if (value := getattr(filters, name)) and name != but:
             found.append(getattr(Alert, name) == value)
@@ -100,7 +106,17 @@ def read(session: Session, person: Person, filters: Filters, now: int) -> Page:
         per_rule=[(rule, count) for rule, count in per_rule],
         holders={row.alert_id: row.name for row in held},
         courses=_courses(session, ids),
+        opened=looking.first(session, [one for one in ids if one in by_id and by_id[one].status != "second"]),
+        standing=standing(session, ids),
     )
+
+
+def standing(session: Session, ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Where the record of each alert's licence stands; alerts without one are left out."""
+    query = select(Alert.alert_id, Suspension.epoch, Suspension.sequence).join(
+        Suspension, and_(Suspension.tenant == Alert.tenant, Suspension.licence == Alert.licence)
+    )
+    return {row.alert_id: (row.epoch, row.sequence) for row in session.execute(query.where(Alert.alert_id.in_(ids)))}
 
 
 def _courses(session: Session, ids: Sequence[str]) -> dict[str, list[int]]:

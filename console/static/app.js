@@ -23,6 +23,14 @@ window.addEventListener("pageshow", (event) => {
 
 const keys = JSON.parse(document.body.dataset.keys || "{}");
 const named = new Map(Object.entries(keys).map(([name, key]) => [key, name]));
+// Keys of the queue go before others there, and are none elsewhere.
+const picks = [...document.querySelectorAll("input[name=pick][type=checkbox]")];
+for (const name of ["tick", "tick_all", "bulk"]) {
+  if (named.get(keys[name]) === name) named.delete(keys[name]);
+  const other = Object.keys(keys).find((one) => one !== name && keys[one] === keys[name]);
+  if (keys[name] && picks.length) named.set(keys[name], name);
+  else if (other) named.set(keys[other], other);
+}
 
 for (const place of document.querySelectorAll("[data-shows]")) {
   const key = keys[place.dataset.shows];
@@ -56,9 +64,46 @@ const rows = [...document.querySelectorAll("[data-rows] tbody a")];
 
 const move = (step) => {
   if (!rows.length) return;
-  const here = rows.indexOf(document.activeElement);
+  const here = rows.findIndex((row) => row.closest("tr").contains(document.activeElement));
   rows[Math.max(0, Math.min(rows.length - 1, here < 0 ? 0 : here + step))].focus();
 };
+
+// --- picking --------------------------------------------------------------------------------------------------------------
+
+const all = document.querySelector("[data-pick-all]");
+
+const picked = () => {
+  const count = picks.filter((one) => one.checked).length;
+  for (const place of document.querySelectorAll("[data-picked]")) place.textContent = String(count);
+  if (all) {
+    all.checked = count > 0 && count === picks.length;
+    all.indeterminate = count > 0 && count < picks.length;
+  }
+  return count;
+};
+
+const pickAll = (on) => {
+  for (const one of picks) one.checked = on;
+  say(String(picked()));
+};
+
+const tick = () => {
+  const row = document.activeElement?.closest("[data-rows] tbody tr") ?? rows[0]?.closest("tr");
+  const box = row?.querySelector("input[name=pick]");
+  if (!box) return;
+  row.querySelector("th a").focus();
+  box.checked = !box.checked;
+  say(String(picked()));
+};
+
+if (picks.length) {
+  document.addEventListener("change", (event) => {
+    if (event.target === all) pickAll(all.checked);
+    else picked();
+  });
+  // A browser that comes back may have kept what was ticked.
+  window.addEventListener("pageshow", picked);
+}
 
 const sheet = document.getElementById("keys");
 
@@ -69,12 +114,19 @@ const act = (name) => {
       const labels = [...document.querySelectorAll("#decide input:checked")].map((input) => input.parentElement.textContent.trim());
       say(labels.join(", "));
     }
-  } else if (name === "down") move(1);
+  } else if (name === "tick") tick();
+  else if (name === "tick_all") pickAll(!picks.every((one) => one.checked));
+  else if (name === "bulk" && !picked()) return;
+  else if (name === "down") move(1);
   else if (name === "up") move(-1);
   else if (name === "open") document.activeElement?.closest("[data-rows]") && document.activeElement.click();
   else if (name === "reinstate") document.getElementById("reinstate")?.focus();
   else if (name === "sheet") sheet?.showModal();
-  else document.querySelector(`[data-key="${name}"]`)?.click();
+  else {
+    // What the page itself has comes first: its way back to the queue keeps the filters.
+    const own = document.querySelector(`main [data-key="${name}"]`);
+    (own ?? document.querySelector(`[data-key="${name}"]`))?.click();
+  }
 };
 
 const typing = (target) =>
@@ -119,6 +171,17 @@ for (const offer of document.querySelectorAll("[data-gone-after]")) {
   setTimeout(() => offer.remove(), Number(offer.dataset.goneAfter));
 }
 
+// A text that is sent by another way than ours.
+for (const button of document.querySelectorAll("[data-copies]")) {
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.copies);
+    // Without a secure origin there is no clipboard: what is selected can be copied by hand.
+    text.select();
+    await navigator.clipboard?.writeText(text.value);
+    say(button.dataset.copied);
+  });
+}
+
 // --- counts ---------------------------------------------------------------------------------------------------------------
 
 const head = document.querySelector("[data-counts]");
@@ -132,4 +195,35 @@ if (head && "EventSource" in window) {
   });
   source.addEventListener("over", () => source.close());
   window.addEventListener("pagehide", () => source.close());
+}
+
+// --- receipts -------------------------------------------------------------------------------------------------------------
+// Asked for, not pushed: a browser keeps six connections to one host, and people open more alerts than that. Only while somebody
+// looks, and not for ever: asking keeps the session alive.
+
+let touched = false;
+for (const what of ["input", "change", "keydown"]) document.addEventListener(what, () => (touched = true));
+
+for (const place of document.querySelectorAll("[data-fresh]")) {
+  const until = Date.now() + 300_000;
+  let told = null;
+  const ask = async () => {
+    if (!document.hidden) {
+      const answer = await fetch(place.dataset.fresh, { redirect: "error" }).catch(() => null);
+      if (answer && !answer.ok) return;
+      if (answer) {
+        const text = await answer.text();
+        if (told !== text) place.innerHTML = text;
+        told = text;
+        const moved = answer.headers.get("x-vigie-standing") !== place.dataset.standing;
+        // The whole page is out of date, and nobody has begun anything on it that a new one would take away.
+        if (moved && !touched) {
+          window.location.replace(place.dataset.fresh.replace(/\/receipts$/, "") + window.location.search);
+          return;
+        }
+      }
+    }
+    if (Date.now() < until) setTimeout(ask, 1500);
+  };
+  ask();
 }

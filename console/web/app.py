@@ -17,13 +17,15 @@ from console.people.secrets import signing_key
 from console.settings import Settings
 from console.web import static_files
 from console.web.access import Forbidden, House, NotSignedIn, StaleForm, anybody
-from console.web.api import v1
+from console.web.api import v1, writes
+from console.web.api.problems import problem
 from console.web.forms import Signer
 from console.web.guard import SAFE, Guard
 from console.web.pages import (
     account,
     alert,
     audit_log,
+    bulk,
     decide,
     health,
     keys,
@@ -38,7 +40,7 @@ from console.web.pages import (
 )
 from console.web.render import page
 
-PAGES = (health, sign_in, single_sign_on, queue, alert, decide, account, keys, people, audit_log, systems, what_if, policies, tokens)
+PAGES = (health, sign_in, single_sign_on, queue, alert, decide, bulk, account, keys, people, audit_log, systems, what_if, policies, tokens)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,7 +50,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(static_files.router)
     for module in PAGES:
         app.include_router(module.router, include_in_schema=False)
-    app.include_router(v1.router)
+    # Reads and writes: the second module adds to the router of the first.
+    app.include_router(writes.router)
     app.include_router(v1.pages, include_in_schema=False)
     app.add_exception_handler(v1.ScopeMissing, v1.scope_missing)
     app.add_exception_handler(NotSignedIn, _not_signed_in)
@@ -81,7 +84,9 @@ def _program(request: Request) -> bool:
 
 async def _answer(request: Request, status: int, key: str, headers: dict[str, str] | None = None, **values: object) -> Response:
     """An error as a page, or as JSON for programs and our script."""
-    if _program(request) or "text/html" not in request.headers.get("accept", "*/*").replace("*/*", "text/html"):
+    if _program(request):
+        return problem(request, status, key, headers, **values)
+    if "text/html" not in request.headers.get("accept", "*/*").replace("*/*", "text/html"):
         return JSONResponse({"error": key, "request": request.state.request_id, **values}, status, headers)
     await anybody(request)
     answer = page(request, "error.html", status, key=key, values=values, request_id=request.state.request_id)
@@ -90,7 +95,9 @@ async def _answer(request: Request, status: int, key: str, headers: dict[str, st
 
 
 async def _not_signed_in(request: Request, _: Exception) -> Response:
-    if _program(request) or request.headers.get("sec-fetch-dest", "document") != "document":
+    if _program(request):
+        return problem(request, 401, "not_signed_in", {"WWW-Authenticate": "Bearer"})
+    if request.headers.get("sec-fetch-dest", "document") != "document":
         return JSONResponse({"error": "not_signed_in"}, 401)
     # Only what a browser can ask for again: a form that was sent is gone.
     where = request.url.path + (f"?{request.url.query}" if request.url.query else "") if request.method in SAFE else ""
@@ -116,7 +123,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return await _answer(request, error.status_code, "not_found" if error.status_code == 404 else "refused", dict(error.headers or {}))
 
 
-async def _malformed(request: Request, _: Exception) -> Response:
+async def _malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if _program(request):
+        faults = [{"at": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors()]
+        return problem(request, 422, "malformed", faults=faults)
     return await _answer(request, 422, "malformed")
 
 

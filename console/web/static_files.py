@@ -15,6 +15,7 @@ FILES = {
     "plots.css": (CONSOLE / "plots" / "style.css", "text/css"),
     "app.js": (CONSOLE / "static" / "app.js", "text/javascript"),
     "job.js": (CONSOLE / "static" / "job.js", "text/javascript"),
+    "bulk.css": (CONSOLE / "static" / "bulk.css", "text/css"),
     "trial.css": (CONSOLE / "static" / "trial.css", "text/css"),
     "icon.svg": (CONSOLE / "static" / "icon.svg", "image/svg+xml"),
 }

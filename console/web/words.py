@@ -12,6 +12,7 @@ from console.texts import Texts
 from streams.times import parse_time
 
 if TYPE_CHECKING:
+    from console.db.tables import Alert
     from console.review.case import Entry
 
 #: French groups digits by a narrow no-break space and puts the sign after, apart by a no-break space.
@@ -108,12 +109,30 @@ class Words:
             return word
         return f"{word}/{self.t(f'units.per.{per}') if self.t.has(f'units.per.{per}') else per}"
 
+    def known(self, table: str, word: str) -> str:
+        """A word of the wire by its text below ``table``; one that has none stays as it is.
+
+        >>> Words("fr", "UTC").known("review.types", "desk_phone"), Words("fr", "UTC").known("review.types", "<b>")
+        ('téléphone de bureau', '<b>')
+        """
+        return self.t(f"{table}.{word}") if self.t.has(f"{table}.{word}") else word
+
     def stamp(self, text: str) -> Markup | str:
         """An instant as on the wire (RFC 3339), with seconds; what is none stays as it is."""
         try:
             return self.when(parse_time(text), seconds=True)
         except ValueError:
             return text
+
+    def watch(self, alert: Alert) -> str:
+        """What an alert's watch has come to, in words; empty when its last decision was none."""
+        if alert.status == "watch" and alert.watch_until is None:
+            return self.t("review.watching")
+        key = {"watch": "watching_until", "expired": "watched_until", "reraised": "watched_less"}.get(alert.status)
+        if key is None or alert.watch_until is None:
+            return ""
+        # It ends with the day: the instant is the next one's first.
+        return self.t(f"review.{key}", day=self.day(alert.watch_until - 1))
 
     def event(self, entry: Entry) -> str:
         """Something that happened to an alert, in words."""
@@ -122,12 +141,25 @@ class Words:
         for name in ("verdict", "action"):
             if name in values:
                 values[name] = t(f"review.{name}.{values[name]}")
+        if "language" in values:
+            values["language"] = t(f"notice.in.{values['language']}")
+        if "day" in values:
+            values["day"] = self.day(int(values["day"]) - 1)
         if "restrictions" in entry.values:
             values["restrictions"] = ", ".join(t(f"review.restriction.{one}") for one in entry.values["restrictions"])
         if "level" in values:
             values["level"] = t(f"queue.levels.{values['level']}")
             values["state"] = t(f"review.state.{values['state']}")
         return t(f"review.event.{entry.what}", who=entry.who, **values)
+
+    def valued(self, kind: str, value: str | None) -> str:
+        """A value by what it is a value of: a rule, a level, an offered step; others stay as they are."""
+        if value is None:
+            return ""
+        if kind == "rule":
+            return self.rule(value)
+        key = {"level": "queue.levels", "offer": "bulk.offer"}.get(kind)
+        return self.t(f"{key}.{value}") if key else value
 
     def rule(self, rule: str) -> str:
         """A rule's name; its id when no text has one (a rule of a package of its own)."""

@@ -33,7 +33,19 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)["services"]
 OURS = {name: service for name, service in COMPOSE.items() if service["image"] == "vigie"}
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 POLICY = "/etc/vigie/policy.toml"
+NOTIFY = "/etc/vigie/notify/notify.toml"
+#: Started by those who ask for it: `vigie dev up` has nobody to tell.
+ASKED_FOR = {name for name, service in COMPOSE.items() if "profiles" in service}
 DATABASE = "postgresql+psycopg://vigie@postgres/vigie"
+TOLD = """\
+origin = "https://vigie.example"
+[channels.pager]
+kind = "webhook"
+url = "http://127.0.0.1:9/hook"
+[[routes]]
+on = ["restriction", "breaker", "receipt"]
+to = ["pager"]
+"""
 #: Environment of the image of Kafka that is no setting of the broker.
 NO_SETTINGS = {"CLUSTER_ID", "KAFKA_HEAP_OPTS"}
 #: A machine with both cores taken by others starts four Pythons in 20 s.
@@ -93,8 +105,8 @@ def test_it_runs_the_commands_of_dev_up() -> None:
     here = {"kafka": "kafka:9092", "redis": "redis://redis:6379/0", "policy": POLICY, "host": "0.0.0.0", "data": "/var/lib/vigie"}
     here["database"] = DATABASE
     commands = {one.name: [part.format(**here, port=one.port) for part in one.command] for one in SERVICES}
-    assert {name: service["command"] for name, service in OURS.items()} == commands
-    assert list(COMPOSE) == ["kafka", "redis", "postgres", *commands]
+    assert {name: service["command"] for name, service in OURS.items() if name not in ASKED_FOR} == commands
+    assert [name for name in COMPOSE if name not in ASKED_FOR] == ["kafka", "redis", "postgres", *commands]
 
 
 def test_its_kafka_is_the_one_that_the_tests_run() -> None:
@@ -106,6 +118,8 @@ def test_its_kafka_is_the_one_that_the_tests_run() -> None:
 def test_nothing_is_published_but_on_the_loopback_address() -> None:
     found = {name: published(service) for name, service in COMPOSE.items()}
     assert {address for ports in found.values() for address, _, _ in ports} == {"127.0.0.1"}
+    machine = [port for ports in found.values() for _, port, _ in ports]
+    assert sorted(machine) == sorted(set(machine))
     # What a container is told to listen on is what is published.
     for name, service in OURS.items():
         listens = [service["command"][-1]] if service["command"][-2] in ("--metrics-port", "--port") else []
@@ -125,6 +139,15 @@ def test_no_setting_that_an_operator_must_choose_has_a_default() -> None:
     settings = re.findall(r"\$\{(\w+)([^}]*)\}", TEXT)
     assert settings
     assert [name for name, rest in settings if not rest.startswith(":?")] == []
+
+
+def test_who_is_told_is_written_by_those_who_ask_for_it() -> None:
+    notify = COMPOSE["notify"]
+    assert (ASKED_FOR, notify["profiles"]) == ({"notify"}, ["notify"])
+    [mount] = notify["volumes"]
+    assert str(Path(NOTIFY).parent) == mount["target"]
+    assert (mount["type"], mount["source"], mount["read_only"], mount["bind"]) == ("bind", "./notify", True, {"create_host_path": False})
+    assert notify["command"][notify["command"].index("--config") + 1] == NOTIFY
 
 
 def test_every_process_that_stays_is_watched_restarted_and_bounded() -> None:
@@ -170,6 +193,8 @@ def test_each_process_starts_becomes_healthy_and_stops_in_time(
 ) -> None:
     places = {"kafka:9092": compose_broker.bootstrap, "127.0.0.1:9092": f"127.0.0.1:{compose_broker.machine_port}", "0.0.0.0": "127.0.0.1"}
     places |= {"127.0.0.1/9092": f"127.0.0.1/{compose_broker.port}", POLICY: str(DEFAULT_POLICY)}
+    (tmp_path / "notify.toml").write_text(TOLD, "utf-8")
+    places |= {NOTIFY: str(tmp_path / "notify.toml")}
     places |= {"/var/lib/vigie": str(tmp_path), DATABASE: postgres.url("vigie"), "redis://redis:6379/0": redis_server.url}
     places |= {container: str(free_port()) for service in OURS.values() for _, _, container in published(service)}
     assert healthy(COMPOSE["kafka"], places)

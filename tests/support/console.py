@@ -132,10 +132,12 @@ class Served:
 
 
 @contextmanager
-def serve(database: Database, clock: Clock, *, data: Path | None = None, oidc: Oidc | None = None) -> Iterator[Served]:
+def serve(
+    database: Database, clock: Clock, *, data: Path | None = None, oidc: Oidc | None = None, kafka: str | None = None
+) -> Iterator[Served]:
     """A console on a free port of the loopback address."""
     port = free_port()
-    settings = Settings(database, f"http://{LOOPBACK}:{port}", data=data, oidc=oidc, now=clock)
+    settings = Settings(database, f"http://{LOOPBACK}:{port}", data=data, oidc=oidc, kafka=kafka, now=clock)
     running = Served(settings)
     with run(create_app(settings), port):
         try:

@@ -33,6 +33,11 @@ def _said(rule: str) -> tuple[bytes, ...]:
     return tuple(encode_output(one) for one in bench.said if isinstance(one, Alert) and one.state == "open")
 
 
+def statements_of(rule: str) -> list[dict[str, Any]]:
+    """Everything that a rule says of its traffic, in order."""
+    return [json.loads(line) for line in _said(rule)]
+
+
 def alerts_of(rule: str) -> list[dict[str, Any]]:
     """Open alerts of a rule: of each licence and of the customer the statement with the most facts."""
     best: dict[str, bytes] = {}

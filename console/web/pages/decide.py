@@ -13,12 +13,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from console.db.tables import Alert, Exemption, Outbox, Tenant
+from console.db.tables import Alert, Tenant
 from console.people.person import Person
-from console.review import deciding, leases, messages, notice, queue, second
+from console.review import deciding, exempting, leases, notice, queue, second
 from console.review.deciding import Judgement
-from console.review.errors import ReviewError
-from console.review.messages import UNDO_MS
+from console.review.errors import Incomplete, ReviewError
 from console.web.access import Now, Reviewer, Writing, house, note
 from console.web.pages.alert import TEXT_MAX, files, show
 from console.web.pages.queue import Asked, onward
@@ -27,8 +26,6 @@ from console.web.render import page
 router = APIRouter()
 #: Steps that a customer notices are shown whole before they are taken.
 SHOWN_FIRST = ("warn", "restrict", "suspend")
-#: An exemption ends within a year; who needs longer declares it in the account.
-EXEMPTION_DAYS = 365
 Text = Annotated[str, Form()]
 
 
@@ -36,8 +33,7 @@ async def fields(request: Request) -> dict[str, Any]:
     """The form as it came."""
     form = await request.form()
     given: dict[str, Any] = {name: value for name, value in form.items() if isinstance(value, str)}
-    for name in ("restriction", "opened"):
-        given[name] = [value for value in form.getlist(name) if isinstance(value, str)]
+    given["restriction"] = [value for value in form.getlist("restriction") if isinstance(value, str)]
     return given
 
 
@@ -61,8 +57,7 @@ def _decide(request: Request, person: Person, at: int, alert_id: str, asked: Ask
                 leases.held(session, alert_id, person.user_id, given.get("lease", ""), at)
                 return _confirm(request, session, person, alert, checked, given, asked, at)
             made = deciding.decide(session, person, alert_id, given.get("lease", ""), judgement, now=at, files=files(request))
-            said = {name: getattr(made, name) for name in ("decision_id", "part", "verdict", "action", "restrictions", "reason")}
-            note(request, session, person, "alert.decide", f"alert/{alert_id}", new=said, why=made.note)
+            note(request, session, person, "alert.decide", f"alert/{alert_id}", new=deciding.told(made), why=made.note)
             following = queue.pull(session, person, asked, at, but=alert_id)
             return onward(following, asked, done=made.decision_id)
     except ReviewError as error:
@@ -96,7 +91,6 @@ def judged(given: dict[str, Any], person: Person) -> Judgement:
         until=end_of(given.get("until", ""), person.zone),
         note=given.get("note", "").strip()[:TEXT_MAX],
         notice=told or None,
-        opened=tuple(given.get("opened", []))[:20],
         seconds=min(_whole(given.get("seconds")), 86_400) or None,
     )
 
@@ -189,30 +183,25 @@ def exempt(
     if alert is None:
         raise HTTPException(404)
     to_at, before = end_of(until, person.zone), end_of(since, person.zone)
-    from_at = before - 86_400_000 if before is not None else at
-    fault = "no_reason" if not why.strip() else "no_end" if to_at is None else ""
-    if to_at is not None and not fault and not at < to_at <= at + EXEMPTION_DAYS * 86_400_000:
-        fault = "end_out_of_range"
-    if fault or to_at is None or from_at >= to_at:
-        return show(request, session, person, alert, at, asked=asked, error=fault or "end_out_of_range", status=422)
-    row = Exemption(
-        exemption_id=f"ex-{secrets.token_hex(10)}",
-        tenant=alert.tenant,
-        licence=None if whole else alert.licence,
-        rules=[alert.rule],
-        from_at=from_at,
-        to_at=to_at,
-        author=person.login,
-        author_id=person.user_id,
-        reason=why.strip()[:TEXT_MAX],
-        alert_id=alert_id,
-        created_at=at,
-    )
-    session.add(row)
-    session.flush()
-    messages.exemption(session, row, now=at, not_before=at + UNDO_MS, files=files(request))
-    said = {"exemption_id": row.exemption_id, "rules": row.rules, "licence": row.licence, "from": from_at, "to": to_at}
-    note(request, session, person, "exemption.grant", f"tenant/{alert.tenant}", new=said, why=row.reason)
+    try:
+        if why.strip() and to_at is None:
+            raise Incomplete("no_end")
+        row = exempting.grant(
+            session,
+            person,
+            tenant=alert.tenant,
+            licence=None if whole else alert.licence,
+            rules=[alert.rule],
+            from_at=before - exempting.DAY if before is not None else at,
+            to_at=to_at or 0,
+            reason=why,
+            alert_id=alert_id,
+            now=at,
+            files=files(request),
+        )
+    except Incomplete as error:
+        return show(request, session, person, alert, at, asked=asked, error=error.key, status=422)
+    note(request, session, person, "exemption.grant", f"tenant/{alert.tenant}", new=exempting.told(row), why=row.reason)
     query = asked.query()
     return RedirectResponse(f"/alerts/{alert_id}" + (f"?{query}" if query else ""), 303)
 
@@ -220,14 +209,8 @@ def exempt(
 @router.post("/exemptions/{exemption_id}/revoke")
 def revoke(request: Request, person: Reviewer, session: Writing, at: Now, exemption_id: str, why: Text = "") -> Response:
     """End an exemption. One that has not left yet never does."""
-    row = session.get(Exemption, exemption_id, with_for_update=True)
-    if row is None or row.revoked_at is not None:
+    row = exempting.revoke(session, person, exemption_id, now=at, files=files(request))
+    if row is None:
         raise HTTPException(404)
-    row.revoked_at, row.revoked_by = at, person.login
-    unsent = session.query(Outbox).filter_by(message_id=exemption_id, sent_at=None, cancelled_at=None).with_for_update().one_or_none()
-    if unsent is not None:
-        unsent.cancelled_at = at
-    else:
-        messages.exemption(session, row, now=at, not_before=at, files=files(request))
     note(request, session, person, "exemption.revoke", f"tenant/{row.tenant}", old={"exemption_id": exemption_id}, why=why)
     return RedirectResponse(f"/alerts/{row.alert_id}" if row.alert_id else "/queue", 303)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from console.db.tables import WAITING
+from console.db.tables import WAITING, Decision
 from console.people import sessions
 from console.people.person import Person
 from console.plots.sparkline import sparkline
@@ -19,6 +19,7 @@ from console.review import queue as queues
 from console.review.queue import Filters
 from console.web.access import Now, Reading, Reviewer, SomePerson, Writing, cookie_name, house, require
 from console.web.render import page, words_of
+from console.web.undoing import undoable
 
 router = APIRouter()
 #: Seconds between counts that go to open pages.
@@ -34,15 +35,17 @@ Asked = Annotated[Filters, Depends(filters)]
 
 
 @router.get("/queue")
-def queue(request: Request, person: SomePerson, session: Reading, at: Now, asked: Asked, empty: str = "") -> Response:
-    """Alerts to judge."""
+def queue(request: Request, person: SomePerson, session: Reading, at: Now, asked: Asked, empty: str = "", done: str = "") -> Response:
+    """Alerts to judge; after the last one also the offer to take that decision back."""
     shown = queues.read(session, person, asked, at)
     title = words_of(request).t("queue.course")
     lines = {
         alert.alert_id: sparkline(f"course-{place}", shown.courses.get(alert.alert_id, []), title, alert.limit)
         for place, alert in enumerate(shown.alerts)
     }
-    return page(request, "queue.html", shown=shown, lines=lines, asked=asked, statuses=WAITING, nothing_free=bool(empty))
+    undo = undoable(session.get(Decision, done or "-"), person, at)
+    statuses = (*WAITING, "watch")
+    return page(request, "queue.html", shown=shown, lines=lines, asked=asked, statuses=statuses, nothing_free=bool(empty), undo=undo)
 
 
 @router.post("/queue/next")

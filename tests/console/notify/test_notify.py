@@ -17,6 +17,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
+from prometheus_client import generate_latest
 from sqlalchemy import select
 
 from console import taking
@@ -24,6 +25,7 @@ from console.db.engine import Database
 from console.db.tables import Alert, Notification, SuspensionRecord
 from console.notify import happenings
 from console.notify.config import Config, ConfigError, Secrets, load
+from console.notify.pulse import STALE_S, Pulse
 from console.notify.sending import turn
 from console.settings import wall_clock
 from streams.times import format_time
@@ -299,3 +301,19 @@ to = ["team"]
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 0, said
     assert [letter["subject"] for _, letter in box.letters] == ["Disjoncteur ouvert : acme"]
+
+
+def test_a_notifier_without_a_good_turn_for_four_minutes_is_unwell() -> None:
+    now = 0.0
+    pulse = Pulse(lambda: now)
+    assert (pulse.health(), pulse.ready()) == ("", "the first look at the database is not over")
+    pulse.beat()
+    pulse.tried("")
+    pulse.tried("OSError: refused")
+    now = STALE_S
+    assert (pulse.health(), pulse.ready()) == ("", "")
+    now += 1
+    assert pulse.health().startswith("no turn went well for 241 s")
+    said = generate_latest(pulse.registry).decode()
+    assert 'vigie_notify_messages_total{outcome="told"} 1.0' in said
+    assert 'vigie_notify_messages_total{outcome="failed"} 1.0' in said
