@@ -51,6 +51,9 @@ NOTICES = ("mail", "hand")
 OUTBOX_KINDS = ("review", "exemption", "bridge", "policy")
 
 
+ZERO = text("0")
+
+
 class Base(DeclarativeBase):
     """All tables; names of constraints are fixed, because a migration can only change what it can name."""
 
@@ -106,7 +109,7 @@ class User(Base):
     password_hash: Mapped[str | None]
     totp_secret: Mapped[str | None] = mapped_column(String(64))
     #: The last time step whose code was taken: a code that was looked at over a shoulder works once.
-    totp_step: Mapped[int] = _ms(server_default=text("0"))
+    totp_step: Mapped[int] = _ms(server_default=ZERO)
     oidc_issuer: Mapped[str | None] = mapped_column(String(500))
     oidc_subject: Mapped[str | None] = mapped_column(String(255))
     language: Mapped[str] = _word(server_default="fr")
@@ -307,7 +310,7 @@ class Alert(Base):
     status: Mapped[str] = _word(server_default="new")
     #: The last verdict that counts; the decisions have all of them.
     verdict: Mapped[str | None] = _word()
-    expected_loss_cents: Mapped[int] = _ms(server_default=text("0"))
+    expected_loss_cents: Mapped[int] = _ms(server_default=ZERO)
     due_at: Mapped[int] = _ms()
     watch_until: Mapped[int | None] = _ms()
     decided_at: Mapped[int | None] = _ms()
@@ -550,7 +553,7 @@ class Outbox(Base):
     not_before: Mapped[int] = _ms()
     cancelled_at: Mapped[int | None] = _ms()
     sent_at: Mapped[int | None] = _ms()
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(server_default=ZERO)
     error: Mapped[str] = mapped_column(server_default="")
 
 
@@ -627,7 +630,7 @@ class Notice(Base):
     sent_at: Mapped[int | None] = _ms()
     #: The decision was taken back before it left.
     cancelled_at: Mapped[int | None] = _ms()
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(server_default=ZERO)
     error: Mapped[str] = mapped_column(server_default="")
     #: A form sent twice is one notice.
     form: Mapped[str] = mapped_column(String(64), unique=True)
@@ -702,8 +705,8 @@ class Job(Base):
     state: Mapped[str] = _word(server_default="queued")
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.user_id"))
     asked: Mapped[dict[str, Any]]
-    done: Mapped[int] = _ms(server_default=text("0"))
-    total: Mapped[int] = _ms(server_default=text("0"))
+    done: Mapped[int] = _ms(server_default=ZERO)
+    total: Mapped[int] = _ms(server_default=ZERO)
     cancel_asked: Mapped[bool] = mapped_column(server_default=false())
     result: Mapped[dict[str, Any] | None]
     error: Mapped[str] = mapped_column(server_default="")
@@ -725,14 +728,14 @@ class Notification(Base):
     rule: Mapped[str | None] = mapped_column(String(60))
     channel: Mapped[str] = mapped_column(String(100))
     #: 0 at first, one more at each escalation.
-    step: Mapped[int] = mapped_column(server_default=text("0"))
+    step: Mapped[int] = mapped_column(server_default=ZERO)
     body: Mapped[dict[str, Any]]
     created_at: Mapped[int] = _ms()
     not_before: Mapped[int] = _ms()
     sent_at: Mapped[int | None] = _ms()
     acknowledged_at: Mapped[int | None] = _ms()
     acknowledged_by: Mapped[str | None] = mapped_column(String(200))
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    attempts: Mapped[int] = mapped_column(server_default=ZERO)
     error: Mapped[str] = mapped_column(server_default="")
 
 
