@@ -16,7 +16,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from console.db.engine import Database
-from console.db.tables import Alert, Decision, Notice, Setting
+from console.db.tables import Alert, Decision, Notice, Outbox, Setting
 from console.notify.config import Config, Mail, Secrets
 from console.notify.mail import FAILURES, post
 from console.web.words import Words
@@ -73,15 +73,19 @@ def _beat(session: Session, mail: Mail, now: int) -> None:
 
 
 def _claim(session: Session, now: int) -> list[Notice]:
-    """Notices to be sent now; those of a decision that was taken back never are."""
+    """Notices to be sent now; those of a decision that was taken back never are, and no letter is quicker than its decision."""
     due = select(Notice).where(Notice.how == "mail", Notice.sent_at.is_(None), Notice.cancelled_at.is_(None), Notice.not_before <= now)
     undo = aliased(Decision)
     taken_back = exists().where(undo.undoes == Notice.decision_id)
     for row in session.scalars(due.where(taken_back).with_for_update(skip_locked=True)):
         row.cancelled_at = now
+    # A set decided at once can be taken back until ten seconds after its last alert: longer than a notice of its first one waits.
+    held = exists().where(
+        Outbox.decision_id == Notice.decision_id, Outbox.sent_at.is_(None), Outbox.cancelled_at.is_(None), Outbox.not_before > now
+    )
     rows = list(
         session.scalars(
-            due.where(~taken_back, Notice.attempts < MOST)
+            due.where(~taken_back, ~held, Notice.attempts < MOST)
             .order_by(Notice.not_before, Notice.notice_id)
             .limit(BLOCK)
             .with_for_update(skip_locked=True)

@@ -7,11 +7,11 @@ from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from console import taking
 from console.db.engine import Database
-from console.db.tables import Audit, Notice
+from console.db.tables import Audit, Notice, Outbox
 from console.notify.config import Config, Secrets
 from console.notify.sending import turn
 from console.review.second import sampled
@@ -114,6 +114,16 @@ def test_a_decision_that_was_taken_back_tells_nobody(mina: Browser, sqlite: Data
     assert box.letters == []
     assert "not sent, the decision was taken back" in visible(mina.get(PAGE).text)
     assert f"{PAGE}/notice" not in forms(mina.get(PAGE).text)
+
+
+def test_a_letter_is_no_quicker_than_the_decision_it_tells_of(mina: Browser, sqlite: Database, box: Mailbox) -> None:
+    # A set decided at once holds its reviews until ten seconds after its last alert.
+    turn(sqlite, config(box), Secrets("", {}), BEGIN)
+    tell(mina, how="mail", address="boss@acme.example")
+    with sqlite.writing() as session:
+        session.execute(update(Outbox).values(not_before=BEGIN + 60_000))
+    assert turn(sqlite, config(box), Secrets("", {}), BEGIN + 59_999) == 0
+    assert turn(sqlite, config(box), Secrets("", {}), BEGIN + 60_000) == 1
 
 
 def test_a_page_offers_no_sending_once_the_notifier_is_gone(mina: Browser, sqlite: Database, clock: Clock, box: Mailbox) -> None:
