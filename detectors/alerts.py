@@ -14,12 +14,13 @@ from detectors import champions, decisions, merging, money
 from detectors.alert_state import HOST, OpenAlert, takeover_of
 from detectors.context import LEVELS, Context
 from detectors.coverage import coverage_of
-from detectors.days import DAY, MINUTE
+from detectors.days import DAY, MINUTE, number
 from detectors.digest import identifier
 from detectors.outputs import MODES, Alert, Mode
 from detectors.rule import Finding, Params
 
 if TYPE_CHECKING:
+    from detectors.events import Score
     from detectors.step import Partition
 
 PROPOSED = "lift proposed"
@@ -62,6 +63,28 @@ def restate(core: Partition, ctx: Context, alert: OpenAlert, **changes: Any) -> 
     alert.statement = msgspec.structs.replace(alert.statement, update=alert.statement.update + 1, issued_at=ctx.now, **changes)
     alert.said_day = ctx.clock.day_of(ctx.now)
     core.say(alert.statement)
+
+
+def scored(core: Partition, ctx: Context, event: Score) -> None:
+    """Say the licence's alerts that crossed on the scored day again, once, with its score, while nobody has judged them.
+
+    They were raised before the day closed, with a score of the days before it: 56 of 235 alerts of a first day had none, and the queue
+    put the others where yesterday belonged.
+    """
+    day = number(event.day)
+    for rule, alert in sorted(ctx.licence.alerts.items()):
+        said = alert.statement
+        if champions.MODEL_OF.get(rule) != event.model or said.rule != rule or alert.verdict:
+            continue
+        # Day rules cross at the end of their day.
+        if ctx.clock.day_of(said.crossed_at - 1) != day:
+            continue
+        score, version = champions.of_rule(core.state, ctx.licence, rule)
+        if (score, version) != (said.score, said.model_version):
+            day_said = alert.said_day
+            restate(core, ctx, alert, score=score, model_version=version)
+            # It is no step of the evidence: growth on this day may still be said.
+            alert.said_day = day_said
 
 
 def _withdraw_sign(core: Partition, ctx: Context, rule: str, why: str) -> None:

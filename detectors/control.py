@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from detectors import account, audit, champions, decisions
+from detectors import account, alerts, audit, champions, decisions
 from detectors.digest import digest64
 from detectors.errors import PolicyError
 from detectors.events import Erase, ModelEvent, PolicyEvent, Reference, Review, Score
@@ -99,6 +99,7 @@ def on_score(core: Partition, event: Score) -> None:
     for hook, i, params in plan.outline.scored:
         hook(core.ctx, plan.states[i], params, event)
     core.settle()
+    alerts.scored(core, core.ctx, event)
     core.follow(licence)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from detectors.champions import Roles, Scored, accept, on_move
 from detectors.events import ModelEvent, Score
+from detectors.outputs import Alert
 from detectors.policy import Policy
 from detectors.registry import installed
 from models.features import FEATURES, RULE
-from support.core import Bench, model, score
+from support.core import Bench, call, model, ms, review, score
 
 
 def moved(*moves: tuple[str, str, float | None]) -> dict[str, Roles]:
@@ -64,3 +65,31 @@ def test_champions_and_scores_survive_a_restart() -> None:
 def test_features_beside_the_rules_change_no_version_of_a_policy() -> None:
     alone, beside = Policy({}, installed()), Policy({}, installed() | {RULE: FEATURES})
     assert alone.merged("acme", "").version == beside.merged("acme", "").version
+
+
+def dialled(*more: Any) -> Bench:
+    """A dialler's afternoon under a champion that knows the day before, then what is given."""
+    at = ms("2026-03-02 14:00")
+    calls = [one for n in range(210) for one in call(at + n * 20_000, 4, to=f"+33612{n:06}")]
+    said = [model("2026-03-01", "ad-1", "autodial", threshold=0.5), score("2026-03-02 01:01", 0.1, "2026-03-01", "ad-1", "autodial")]
+    return Bench().feed(*said, *calls, *more)
+
+
+def of_autodial(bench: Bench) -> list[tuple[int, float | None, str | None]]:
+    return [(one.update, one.score, one.model_version) for one in bench.said if isinstance(one, Alert) and one.rule == "autodial"]
+
+
+def test_the_score_of_the_day_on_which_an_alert_crossed_is_said_once_the_day_has_closed() -> None:
+    before = of_autodial(dialled())
+    assert {(value, version) for _, value, version in before} == {(0.1, "ad-1")}
+    own = score("2026-03-03 01:01", 0.93, "2026-03-02", "ad-1", "autodial")
+    after = of_autodial(dialled(own, score("2026-03-04 01:01", 0.2, "2026-03-03", "ad-1", "autodial")))
+    # The last word is that the episode ended.
+    assert after[:-1] == [*before, (before[-1][0] + 1, 0.93, "ad-1")]
+
+
+def test_an_alert_that_a_person_has_judged_is_not_said_again_for_its_score() -> None:
+    alert = next(one for one in reversed(dialled().said) if isinstance(one, Alert) and one.rule == "autodial")
+    judged = review("2026-03-02 18:00", alert, "breach")
+    own = score("2026-03-03 01:01", 0.93, "2026-03-02", "ad-1", "autodial")
+    assert of_autodial(dialled(judged, own))[-1][1] == 0.1
