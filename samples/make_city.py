@@ -111,6 +111,8 @@ class City:
     facts: list[dict[str, Any]] = field(default_factory=list)
     registrations: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     calls: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    #: Refreshes of so long become one record.
+    fold_ms: int = 3_600_000
 
     # -- time ------------------------------------------------------------------------------------------------------
 
@@ -128,6 +130,10 @@ class City:
         """A number for fiction, as dialled in France."""
         return f"{self.rng.choices(FICTION, FICTION_WEIGHTS)[0]}{self.rng.randrange(10_000):04}"
 
+    def own_number(self) -> str:
+        """A number for fiction that a licence has."""
+        return f"0199{self.rng.randrange(10_000):06}"
+
     def phone(self, kind: str, user: str, named: bool = True) -> Phone:
         """A new phone; without a name its app sends no instance id (RFC 5626)."""
         device = f"urn:uuid:{self.rng.getrandbits(128):032x}" if named else None
@@ -139,7 +145,7 @@ class City:
     ) -> Line:
         """A licence with its phones and the people it calls; also says so to the provider."""
         line = Line(
-            tenant, name, pbx, type_, f"0199{self.rng.randrange(10_000):06}",
+            tenant, name, pbx, type_, self.own_number(),
             [self.phone(kind, name, named) for kind in kinds], [self.number() for _ in range(contacts)],
         )  # fmt: skip
         self.fact(
@@ -150,7 +156,7 @@ class City:
 
     def fact(self, kind: str, id_: str, **fields: Any) -> None:
         """Something that provisioning says before the first day."""
-        at = _utc(self.midnight(self.days[0]) - 3_600_000)
+        at = utc(self.midnight(self.days[0]) - 3_600_000)
         self.facts.append({"v": 1, "kind": kind, "id": id_, "time": at, **fields})
 
     def customer(self, tenant: str, name: str, billed: int, network: str | None, **fields: Any) -> None:
@@ -174,14 +180,14 @@ class City:
         self.registrations.append((at, record))
 
     def online(self, line: Line, phone: Phone, day: date, begin_h: float, end_h: float, place: Place) -> None:
-        """A phone that is switched on from one hour to another; the PBX's collector folds refreshes, one record an hour."""
+        """A phone that is switched on from one hour to another; the PBX's collector folds refreshes."""
         zero = self.midnight(day)
         begin, end = (zero + int(hour * 3_600_000) + self.rng.randrange(600_000) for hour in (begin_h, end_h))
         every = 300_000 if phone.kind == "mobile" else 1_200_000
         self._registration(line, phone, begin, "register", place, expires_s=every // 500, status=200)
         at = begin + every
         while at < end:
-            count = min(3_600_000 // every, (end - at) // every + 1)
+            count = min(self.fold_ms // every, (end - at) // every + 1)
             fold = {"count": count, "until": _time(at + (count - 1) * every, line.pbx)} if count > 1 else {}
             self._registration(line, phone, at, "refresh", place, expires_s=every // 500, status=200, **fold)
             at += count * every
@@ -509,14 +515,15 @@ def mairie_valfleur(city: City) -> None:
 # -- files -------------------------------------------------------------------------------------------------------------------------
 
 
-def _utc(ms: int) -> str:
+def utc(ms: int) -> str:
+    """An instant as it is written, from milliseconds."""
     return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03}Z"
 
 
 def _time(ms: int, pbx: str) -> str:
     """One PBX writes local time with its offset, the others write UTC."""
     if pbx != "pbx-lyon":
-        return _utc(ms)
+        return utc(ms)
     local = datetime.fromtimestamp(ms // 1000, PARIS)
     return f"{local:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03}{'+02:00' if local.utcoffset() == timedelta(hours=2) else '+01:00'}"
 
@@ -539,10 +546,11 @@ def broken(rng: Random, line: str) -> str:
         record.pop("call_id" if record["kind"] == "call" else "action")
     else:
         record["v"] = 2
-    return _json(record)
+    return json_line(record)
 
 
-def _json(record: dict[str, Any]) -> str:
+def json_line(record: dict[str, Any]) -> str:
+    """A record as it is written."""
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -555,7 +563,7 @@ def with_accidents(rng: Random, records: list[tuple[int, dict[str, Any]]]) -> It
     for n, (_, record) in enumerate(sorted(records, key=lambda pair: pair[0])):
         while again and again[0][0] <= n:
             yield again.pop(0)[1]
-        line = _json(record)
+        line = json_line(record)
         yield line
         chance = rng.random()
         if chance < 0.002:
@@ -563,7 +571,7 @@ def with_accidents(rng: Random, records: list[tuple[int, dict[str, Any]]]) -> It
         elif chance < 0.0021:
             yield broken(rng, line)
         elif chance < 0.00212:
-            yield _json({**record, "status": 500})
+            yield json_line({**record, "status": 500})
     for _, line in again:
         yield line
 
@@ -594,21 +602,30 @@ def write_gz(path: Path, lines: Iterator[str]) -> None:
             text.write(line + "\n")
 
 
+def last_days(count: int) -> list[date]:
+    """So many days, to the last one of the samples."""
+    return [LAST_DAY - timedelta(days=n) for n in reversed(range(count))]
+
+
 def build(seed: int, days: int) -> City:
     """The city of a seed."""
-    first = LAST_DAY - timedelta(days=days - 1)
-    city = City(Random(seed), [first + timedelta(days=n) for n in range(days)])
+    city = City(Random(seed), last_days(days))
     for customer in (atelier_lumiere, messagers_du_sud, azur_contact, cabinet_fontaine, horizon_conseil, mairie_valfleur):
         customer(city)
     return city
 
 
-def write(city: City, out: Path) -> None:
-    """The city's files."""
+def write_events(city: City, out: Path) -> None:
+    """The files of events."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "facts.jsonl").write_text("".join(_json(fact) + "\n" for fact in city.facts), encoding="utf-8")
+    (out / "facts.jsonl").write_text("".join(json_line(fact) + "\n" for fact in city.facts), encoding="utf-8")
     write_gz(out / "registrations.jsonl.gz", with_accidents(city.rng, city.registrations))
     write_gz(out / "calls.jsonl.gz", with_accidents(city.rng, city.calls))
+
+
+def write(city: City, out: Path) -> None:
+    """The city's files."""
+    write_events(city, out)
     write_database(out / "city.mmdb")
 
 

@@ -81,7 +81,9 @@ def fit(recipe: Recipe, train: Rows, calibration: Rows) -> list[Fitted]:
     judged = calibration.label[queue]
     if recipe.candidates.logistic:
         model = logistic(recipe.candidates.logistic, recipe.seed)
-        model.fit(train.matrix, train.label, scale__sample_weight=train.weight, logistic__sample_weight=train.weight)
+        # The weighted variance of a column that never changes can come out as -1e-17; its root is taken before that is seen.
+        with np.errstate(invalid="ignore"):
+            model.fit(train.matrix, train.label, scale__sample_weight=train.weight, logistic__sample_weight=train.weight)
         found.append(Fitted(LOGISTIC, model, average_precision(judged, model.decision_function(calibration.matrix[queue]))))
     if recipe.candidates.hgb:
         trees = boosted(recipe.candidates.hgb, recipe.directions, recipe.seed)
