@@ -74,7 +74,7 @@ def saved(broker: Broker, prefix: str, number: int) -> Saved:
 def history_and_rest(world: Path, out: Path, until: int) -> tuple[list[Event], list[Event]]:
     """The log of the licence abroad as the embedded host writes it, cut where history ends."""
     asked = settings(world)
-    asked.out = out
+    asked.out, asked.partitions = out, PARTITIONS
     with judged(asked) as done:
         log = [event for _, frame in read_frames(log_path(done.work, HOME)) for event in decode_frame(frame)]
     return [event for event in log if event.time < until], [event for event in log if event.time >= until]
@@ -108,6 +108,14 @@ class Log:
 
     async def seek(self, number: int, offset: int) -> None:
         pass
+
+
+def test_a_log_of_any_number_of_partitions_is_seeded(broker: Broker, prefix: str, world: Path) -> None:
+    create(broker.bootstrap, Layout(prefix, 3, 1))
+    three = Target(broker.bootstrap, prefix, 3, f"{prefix}{APP}", False)
+    seeded = bootstrap(settings(world), three, BEFORE_THE_BREACH, Silent())
+    assert [one.partition for one in seeded] == [0, 1, 2]
+    assert sum(one.licences for one in seeded) == 9
 
 
 def test_the_live_owner_of_a_partition_goes_on_from_the_seed(broker: Broker, prefix: str, world: Path, tmp_path: Path) -> None:

@@ -39,7 +39,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Frames:
     write(world / "in.jsonl", [policy, *provider(days=64)])
     out, geo = world / "out", database(world / "geo.mmdb")
     found: Frames = {}
-    with judged(Settings(inputs=[Input(str(world / "in.jsonl"))], out=out, policy={"name": "test"}, country_db=geo)) as done:
+    inputs = [Input(str(world / "in.jsonl"))]
+    with judged(Settings(inputs=inputs, out=out, policy={"name": "test"}, country_db=geo, partitions=PARTITIONS)) as done:
         for number in range(PARTITIONS):
             # The embedded host's own policy and holidays stand at time 0, which no wire carries; live they come from the topic.
             log = [event for _, frame in read_frames(log_path(done.work, number)) for event in decode_frame(frame) if event.time]
