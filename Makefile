@@ -26,7 +26,7 @@ lint: setup ## check style, formatting and types
 test: setup ## run every test, doctests included, against a real Kamailio, Kafka, Redis, PostgreSQL and Chromium
 	@scripts/system-packages
 	@scripts/kafka-jars
-	$(BIN)/python -m pytest --doctest-modules
+	$(BIN)/python -m pytest --doctest-modules --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 CITY := out/samples/city
 run: setup ## judge the samples: six customers over 120 days and a real Kamailio's log; results in out/sample
