@@ -72,9 +72,13 @@ class Words:
         """Euros.
 
         >>> Words("en").money(153420), Words("fr").money(153420)
-        ('1,534.20\u00a0€', '1\u202f534,20\u00a0€')
+        ('€1,534.20', '1\u202f534,20\u00a0€')
         """
-        return f"{self.count(cents // 100)}{self('point')}{cents % 100:02}\u00a0€"
+        return self.euros(f"{self.count(cents // 100)}{self('point')}{cents % 100:02}")
+
+    def euros(self, amount: str) -> str:
+        """A number of euros with its sign where the language puts it, as on the rest of the page."""
+        return self("euros").replace("#", amount)
 
     def seconds(self, value: int) -> str:
         """A length of time.

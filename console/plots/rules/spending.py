@@ -92,7 +92,7 @@ def paid_destination(pen: Pen) -> None:
     days = {day: one for one in entries(facts, "by_day") if (day := day_of(said(one, "name"))) is not None}
     for name, field, limit, show, tick in (
         ("month_minutes", "seconds", whole(facts, "breach_minutes") * 60, words.seconds, lambda s: words.count(s // 60)),
-        ("month_money", "cents", whole(facts, "breach_cents"), words.money, lambda cents: f"{words.count(cents // 100)}\u00a0€"),
+        ("month_money", "cents", whole(facts, "breach_cents"), words.money, lambda cents: words.euros(words.count(cents // 100))),
     ):
         _growth(pen, name, {day: whole(one, field) for day, one in days.items()}, limit, show, tick, 60 if field == "seconds" else 100)
 
