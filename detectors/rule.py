@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 #: Of a call, seen from its licence: a colleague's call is ``internal`` for who places it and ``inbound`` for who is called.
 Direction = Literal["outbound", "inbound", "internal"]
-LicenceType = Literal["softphone", "desk_phone", "fax", "trunk", "group"]
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -121,11 +121,6 @@ def precision_at(labels: Floats, scores: Floats, days: NDArray[Any], capacity: f
     return review_of(labels, scores, days, capacity).precision(_ones(labels) if weights is None else weights)
 
 
-def recall_at(labels: Floats, scores: Floats, days: NDArray[Any], capacity: float, weights: Floats | None = None) -> float:
-    """Share of all breaches that are among the best ``capacity`` rows of each day."""
-    return review_of(labels, scores, days, capacity).recall(_ones(labels) if weights is None else weights)
-
-
 def ece_of(labels: Floats, probabilities: Floats, bins: int = BINS) -> Statistic:
     """Expected calibration error: mean distance of the said probability from the share that happened, over bins of equally many rows."""
     order = np.argsort(probabilities, kind="stable")

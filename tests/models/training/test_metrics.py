@@ -16,7 +16,6 @@ from models.training.metrics import (
     brier_of,
     ece,
     precision_at,
-    recall_at,
     review_of,
 )
 
@@ -51,7 +50,7 @@ def test_precision_at_capacity_is_that_of_the_head_of_each_day(rows: list[tuple[
             taken, caught, free = taken + part, caught + part * some.mean(), free - part
     assert np.isclose(precision_at(labels, scores, days, capacity), caught / taken)
     if labels.any():
-        assert np.isclose(recall_at(labels, scores, days, capacity), caught / labels.sum())
+        assert np.isclose(review_of(labels, scores, days, capacity).recall(np.ones(len(labels))), caught / labels.sum())
 
 
 @settings(max_examples=40)
